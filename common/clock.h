@@ -1,0 +1,15 @@
+/*
+ * clock.h -- two clocks: monotonic for waiting, wall for ages.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef HOLDFAST_CLOCK_H
+#define HOLDFAST_CLOCK_H
+
+#include <stdint.h>
+
+int64_t	clock_mono_ms(void);	/* never jumps; meaningless across a boot */
+int64_t	clock_wall(void);	/* seconds since the epoch; may jump */
+int64_t	clock_wall_ms(void);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * control.h -- the protocol on the control socket, both ends.
+ *
+ * The client sends one JSON object on a line: {"cmd":"queue.list", …}. The
+ * server answers with any number of JSON lines and a last one: {"ok":true, …} or
+ * {"ok":false,"error":"…","exit":N} (N from sysexits.h). In between a line
+ * {"data":N} is followed by N raw bytes (message content). One connection may
+ * carry several commands, one after the other.
+ *
+ * Commands of holdfast-queued (arguments -> answer lines):
+ *   status                          -> {version, pid, started, hostname, rules, store, messages, recipients, bytes,
+ *                                       destinations_down, intake:{…}, …}
+ *   queue.count                     -> {messages, recipients, bytes}
+ *   queue.list  domain? state? sender? id?  -> one line a message, postqueue -j's names (DESIGN §7)
+ *   queue.show  id                  -> one line: the same and more (client, trace, attempts …)
+ *   queue.cat   id                  -> data blocks: the message's bytes
+ *   queue.hold | queue.release | queue.retry | queue.delete   id | domain | all:true   -> {changed:N} (recipients)
+ *   primary.list                    -> one line a destination
+ *   flush       domain?             -> {changed:N}; all deferred mail due now, all down destinations probed now
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef HOLDFAST_CONTROL_H
+#define HOLDFAST_CONTROL_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#define CONTROL_REQUEST_MAX	65536	/* octets of a request line */
+
+/* The client's end: blocking, used by the command. */
+struct control;
+struct control	*control_connect(const char *path, char **why);	/* why says what to do */
+void		 control_close(struct control **);
+
+/*
+ * Sends the request (reference stolen), calls `line' for each answer line and
+ * `data' for each piece of raw data (either may be NULL). Returns the last line
+ * (caller's reference), or NULL with *why when the connection broke.
+ */
+json_t	*control_call(struct control *, json_t *request,
+	    void (*line)(void *, json_t *), void (*data)(void *, const char *, size_t),
+	    void *arg, char **why);
+
+#endif

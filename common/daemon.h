@@ -1,0 +1,37 @@
+/*
+ * daemon.h -- what both daemons do at start: options, user, notification.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef HOLDFAST_DAEMON_H
+#define HOLDFAST_DAEMON_H
+
+#include <stdbool.h>
+
+#include "common/conf.h"
+
+struct daemon_options {
+	const char	*conf_path;	/* -c FILE */
+	bool		 foreground;	/* -f */
+	bool		 check_only;	/* -t */
+	bool		 verbose;	/* -v */
+};
+
+/* Parses options; prints usage and exits (EX_USAGE), or version and exits (-V). */
+void	daemon_options(int argc, char **argv, struct daemon_options *);
+/* Loads the configuration or exits with EX_CONFIG and "file:line: reason". */
+struct conf *daemon_conf(const struct daemon_options *);
+/*
+ * Background: fork, the parent exits 0 when the child calls daemon_ready() and non-zero
+ * when it dies before that, so that the starter learns of a failed start.
+ */
+void	daemon_detach(const struct daemon_options *);
+/* Root only: become `user' for good (groups, gid, uid; checked). *why on failure. */
+int	daemon_drop(const char *user, char **why);
+/* The service answers now: sd_notify READY=1, release the parent. */
+void	daemon_ready(void);
+void	daemon_notify(const char *state);	/* sd_notify datagram: "STOPPING=1", "RELOADING=1", "WATCHDOG=1" */
+/* Raise RLIMIT_NOFILE to its hard limit, umask 077, ignore SIGPIPE, stdin from /dev/null. */
+void	daemon_hygiene(void);
+
+#endif

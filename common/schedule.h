@@ -1,0 +1,36 @@
+/*
+ * schedule.h -- when a message that the primary defers is tried again.
+ *
+ * Written like `1m 5m 15m 30m 1h*' (the one with a star repeats; without a
+ * star the last one does). Pure arithmetic: time and noise are arguments.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef HOLDFAST_SCHEDULE_H
+#define HOLDFAST_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#define SCHEDULE_STEPS_MAX	32
+#define SCHEDULE_DEFAULT	"1m 5m 15m 30m 1h*"
+
+struct schedule {
+	unsigned	step[SCHEDULE_STEPS_MAX];	/* seconds, each 1s..7d */
+	unsigned	nsteps;			/* at least 1; the last repeats */
+	unsigned	jitter;			/* percent, 0..50; default 20 */
+	unsigned	lifetime;		/* seconds; default 28d */
+};
+
+/* 0, or -1 and *why (static). */
+int	schedule_parse(const char *text, struct schedule *, const char **why);
+
+/*
+ * Seconds from now until the next attempt, for a message of this age (seconds,
+ * negative counts as 0) after `attempts' (>= 1) attempts. noise is any 32-bit
+ * value; the jitter it makes stays within +-jitter %. -1: lifetime is over.
+ */
+int64_t	schedule_next(const struct schedule *, int64_t age, unsigned attempts, uint32_t noise);
+
+#endif

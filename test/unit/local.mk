@@ -1,0 +1,9 @@
+# Unit tests: one program a module, TAP by cmocka.
+UNIT_LIBS = $(CMOCKA_LIBS) $(COMMON_LIBS)
+
+include test/unit/core.mk
+include test/unit/rules.mk
+include test/unit/store.mk
+include test/unit/lmtp.mk
+include test/unit/deliver.mk
+include test/unit/milter.mk
