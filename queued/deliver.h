@@ -25,6 +25,9 @@ struct deliver	*deliver_new(struct event_base *, struct store *, const struct co
 		    struct ruleset *);		/* takes its own reference */
 /* New rules: routes, schedules and limits of queued mail change at once; running sessions finish. */
 void	deliver_rules(struct deliver *, struct ruleset *);
+/* New configuration after SIGHUP (timeouts, hostname): for sessions that begin from now on; no
+ * pointer into the earlier one is kept when this returns. */
+void	deliver_conf(struct deliver *, const struct conf *);
 /* New mail for this domain is durable. */
 void	deliver_kick(struct deliver *, const char *domain);
 /* The operator (or a primary's ETRN) says: try now. domain NULL: all. Probes at once, resets slow start's wait. */

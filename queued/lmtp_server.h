@@ -31,7 +31,8 @@ struct lmtp_stats {
  */
 struct lmtp_server *lmtp_server_new(struct event_base *, struct store *, const struct conf *,
 	    void (*accepted)(void *, const char *domain), void *arg, char **why);
-/* New configuration after SIGHUP (limits, timeouts, hostname; listeners stay as they are). */
+/* New configuration after SIGHUP (limits, timeouts, hostname; listeners stay as they are);
+ * no pointer into the earlier one is kept when this returns. */
 void	lmtp_server_conf(struct lmtp_server *, const struct conf *);
 /* Listen no more; sessions between messages get 421 and end, others finish theirs; done(arg) at the end,
  * at the latest after shutdown_timeout. */

@@ -55,7 +55,7 @@ enum rcpt_state {
 /*
  * Opens or creates the database, checks it (application id, version,
  * integrity of what a start needs, one instance), migrates, starts the thread. NULL:
- * *why names the path and the reason, nothing was changed.
+ * *why names the path and the reason, nothing was changed. What is needed of conf is copied.
  */
 struct store	*store_open(const struct conf *, struct event_base *, char **why);
 /* Finishes what was submitted, runs its callbacks, stops the thread, closes. */
@@ -145,7 +145,7 @@ void	store_settle(struct store *, struct job **, const struct settle *v, store_d
 	    void *arg);
 void	job_free(struct job **);
 
-/* What waits, by domain: at start, and for listings. */
+/* What waits, by domain (sorted by name, bytewise): at start, and for listings. */
 struct store_domain {
 	char		*domain;
 	uint64_t	 queued, held, quarantined;	/* recipients */

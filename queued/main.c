@@ -1,0 +1,242 @@
+/*
+ * main.c -- holdfast-queued: accepts mail over LMTP, keeps it, hands it on.
+ *
+ * The order of the start is the argument for its safety. Configuration and
+ * rules are checked before anything is touched; root is given up before a file or socket
+ * is opened; the store is opened (and refuses a database that is not
+ * ours) before anybody can hand us mail; the starter is told "ready" when LMTP
+ * answers. The stop goes the other way round: no new mail, running deliveries end, what the store was
+ * given is committed, then the files close. A kill at any point loses nothing
+ * that was acknowledged (P1): that needs no shutdown code to run.
+ *
+ * One libevent loop on this thread; the store has one thread of its own.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "config.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/conf.h"
+#include "common/daemon.h"
+#include "common/log.h"
+#include "common/rules.h"
+#include "queued/control_server.h"
+#include "queued/deliver.h"
+#include "queued/lmtp_server.h"
+#include "queued/store.h"
+
+#define RULES_POLL_MS	500	/* P8: a rule change applies within a second */
+
+struct queued {
+	const struct daemon_options	*options;
+	struct conf			*conf;
+	struct rules			*rules;
+	struct event_base		*base;
+	struct store			*store;
+	struct deliver			*deliver;
+	struct lmtp_server		*lmtp;
+	struct control_server		*control;
+	struct event			*on_stop[2], *on_reload, *rules_timer;
+	bool				 stopping;
+};
+
+static void
+die(int code, char *why)
+{
+	log_error("%s", why);
+	free(why);
+	exit(code);
+}
+
+static void
+rules_check(evutil_socket_t fd, short what, void *arg)
+{
+	struct queued *q = arg;
+	struct ruleset *rs;
+	char *why = NULL;
+
+	(void)fd;
+	(void)what;
+	switch (rules_poll(q->rules, &why)) {
+	case 1:
+		rs = rules_current(q->rules);
+		deliver_rules(q->deliver, rs);
+		log_info("rules: new rules are in force, domains=%zu", ruleset_ndomains(rs));
+		ruleset_unref(&rs);
+		break;
+	case -1:
+		log_error("rules: the change is refused, the old rules stay: %s", why);
+		break;
+	}
+	free(why);
+}
+
+static void
+reload(evutil_socket_t sig, short what, void *arg)
+{
+	struct queued *q = arg;
+	struct conf *conf, *old;
+	char *why = NULL;
+
+	(void)sig;
+	(void)what;
+	daemon_notify("RELOADING=1");
+	conf = conf_load(q->options->conf_path, &why);
+	if (conf == NULL) {
+		log_error("reload refused, the old configuration stays: %s", why);
+		free(why);
+	} else {
+		old = q->conf;
+		q->conf = conf;
+		lmtp_server_conf(q->lmtp, conf);
+		deliver_conf(q->deliver, conf);
+		control_server_conf(q->control, conf);
+		conf_free(&old);
+		log_info("configuration reloaded from %s", q->options->conf_path);
+	}
+	rules_check(-1, 0, q);
+	daemon_notify("READY=1");
+}
+
+static void
+deliveries_ended(void *arg)
+{
+	struct queued *q = arg;
+
+	event_base_loopbreak(q->base);
+}
+
+static void
+sessions_ended(void *arg)
+{
+	struct queued *q = arg;
+
+	deliver_drain(q->deliver, deliveries_ended, q);
+}
+
+static void
+stop(evutil_socket_t sig, short what, void *arg)
+{
+	struct queued *q = arg;
+
+	(void)what;
+	if (q->stopping) {
+		log_warn("second signal %d: stopping without waiting", (int)sig);
+		event_base_loopbreak(q->base);
+		return;
+	}
+	q->stopping = true;
+	log_info("stopping: finishing what is in flight (at most %u s)", q->conf->shutdown_timeout);
+	daemon_notify("STOPPING=1");
+	lmtp_server_drain(q->lmtp, sessions_ended, q);
+}
+
+static void
+accepted(void *arg, const char *domain)
+{
+	struct queued *q = arg;
+
+	deliver_kick(q->deliver, domain);
+}
+
+static void
+watch(struct queued *q)
+{
+	static const struct timeval interval = { 0, RULES_POLL_MS * 1000 };
+
+	q->on_stop[0] = evsignal_new(q->base, SIGTERM, stop, q);
+	q->on_stop[1] = evsignal_new(q->base, SIGINT, stop, q);
+	q->on_reload = evsignal_new(q->base, SIGHUP, reload, q);
+	q->rules_timer = event_new(q->base, -1, EV_PERSIST, rules_check, q);
+	if (q->on_stop[0] == NULL || q->on_stop[1] == NULL || q->on_reload == NULL ||
+	    q->rules_timer == NULL || event_add(q->on_stop[0], NULL) == -1 ||
+	    event_add(q->on_stop[1], NULL) == -1 || event_add(q->on_reload, NULL) == -1 ||
+	    event_add(q->rules_timer, &interval) == -1)
+		log_fatal("cannot watch signals");
+}
+
+static void
+open_doors(struct queued *q)
+{
+	struct control_view view = { NULL, NULL, NULL, NULL, NULL, 0 };
+	struct ruleset *rs;
+	char *why = NULL;
+
+	q->base = event_base_new();
+	if (q->base == NULL)
+		log_fatal("cannot make an event loop");
+	q->store = store_open(q->conf, q->base, &why);
+	if (q->store == NULL)
+		die(EX_IOERR, why);
+	rs = rules_current(q->rules);
+	q->deliver = deliver_new(q->base, q->store, q->conf, rs);
+	ruleset_unref(&rs);
+	q->lmtp = lmtp_server_new(q->base, q->store, q->conf, accepted, q, &why);
+	if (q->lmtp == NULL)
+		die(EX_UNAVAILABLE, why);
+	view.store = q->store;
+	view.deliver = q->deliver;
+	view.lmtp = q->lmtp;
+	view.rules = q->rules;
+	view.conf = q->conf;
+	view.started = clock_wall();
+	q->control = control_server_new(q->base, &view, &why);
+	if (q->control == NULL)
+		die(EX_UNAVAILABLE, why);
+}
+
+static void
+close_doors(struct queued *q)
+{
+	control_server_free(&q->control);
+	lmtp_server_free(&q->lmtp);
+	deliver_free(&q->deliver);
+	store_close(&q->store);
+	rules_close(&q->rules);
+	event_free(q->on_stop[0]);
+	event_free(q->on_stop[1]);
+	event_free(q->on_reload);
+	event_free(q->rules_timer);
+	event_base_free(q->base);
+	conf_free(&q->conf);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct daemon_options options;
+	struct queued q = { .options = &options };
+	char *why = NULL;
+
+	daemon_options(argc, argv, &options);
+	log_open("holdfast/queued", options.foreground || options.check_only ? LOG_TO_STDERR
+									     : LOG_TO_SYSLOG);
+	log_set_verbose(options.verbose);
+	q.conf = daemon_conf(&options);
+	daemon_hygiene();
+	if (!options.check_only)
+		daemon_detach(&options);
+	if (geteuid() == 0 && daemon_drop(q.conf->queue_user, &why) == -1)
+		die(EX_NOPERM, why);
+	q.rules = rules_open(q.conf->rules_db, &why);
+	if (q.rules == NULL)
+		die(EX_CONFIG, why);
+	if (options.check_only) {
+		log_info("configuration and rules are good");
+		return 0;
+	}
+	open_doors(&q);
+	watch(&q);
+	daemon_ready();
+	log_info("holdfast-queued " PACKAGE_VERSION " is ready, store=%s", q.conf->queue_db);
+	event_base_dispatch(q.base);
+	close_doors(&q);
+	log_info("stopped");
+	return 0;
+}
