@@ -67,7 +67,7 @@ struct rcpt *envelope_add_rcpt(struct envelope *);	/* a zeroed one to fill */
 /*
  * received_format -- the one Received: line that Holdfast adds (RFC 5321
  * 4.4), folded, CRLF at the end. `with' is the protocol ("ESMTP", "LMTP"),
- * `from_name' the HELO argument, tls NULL or e.g. "TLSv1.3 …" for a comment.
+ * tls NULL or e.g. "TLSv1.3 …" for a comment, rcpt NULL when there are several.
  */
 void	received_format(struct buf *, const struct client_info *, const char *by,
 	    const char *with, const char *tls, const char *id, const char *rcpt, time_t when);

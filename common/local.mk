@@ -3,6 +3,10 @@ noinst_LIBRARIES += libcommon.a
 libcommon_a_SOURCES = common/clock.c common/clock.h
 
 # text, addresses, the wire, configuration, daemons
+libcommon_a_SOURCES += common/buf.c common/buf.h common/endpoint.c common/endpoint.h \
+	common/endpoint_listen.c common/envelope.c common/envelope.h common/log.c common/log.h \
+	common/received.c common/utf8.c common/utf8.h
+libcommon_a_SOURCES += common/addr.h common/conf.h common/daemon.h common/wire.h
 
 # rules, schedules, control protocol (client end)
 
