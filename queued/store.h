@@ -53,7 +53,7 @@ enum rcpt_state {
 };
 
 /*
- * Opens or creates the database, checks it (application id, version,
+ * To be called after the last fork. Opens or creates the database, checks it (application id, version,
  * integrity of what a start needs, one instance), migrates, starts the thread. NULL:
  * *why names the path and the reason, nothing was changed. What is needed of conf is copied.
  */
@@ -71,6 +71,8 @@ struct store_intake;
 typedef void store_intake_cb(void *arg, enum store_result, const char *queue_id, const char *why);
 
 struct store_intake *store_intake_begin(struct store *);
+/* The queue id the message will have, e.g. for its Received line. Lends. */
+const char *store_intake_queue_id(const struct store_intake *);
 /* Copies. False: enough is in flight; pause reading until resume(arg) is called. */
 bool	store_intake_write(struct store_intake *, const void *, size_t,
 	    void (*resume)(void *), void *arg);
