@@ -11,5 +11,15 @@ libcommon_a_SOURCES += common/addr.c common/addr.h common/conf.c common/conf.h c
 libcommon_a_SOURCES += common/wire.h
 
 # rules, schedules, control protocol (client end)
+libcommon_a_SOURCES += common/schedule.c common/schedule.h common/rules.c common/rules.h \
+	common/rules_edit.c common/rules_edit.h common/rules_edit_db.c common/rules_edit_db.h \
+	common/rules_read.c common/rules_read.h common/rules_text.c common/rules_text.h \
+	common/ruleset.c
+nodist_libcommon_a_SOURCES = common/rules_sql.h
+EXTRA_DIST += common/rules.sql
+BUILT_SOURCES += common/rules_sql.h
+CLEANFILES += common/rules_sql.h
+common/rules_sql.h: common/rules.sql
+	$(AM_V_GEN)$(MKDIR_P) common && $(SQL_TO_C) $(srcdir)/common/rules.sql >$@.tmp && mv $@.tmp $@
 
 COMMON_LIBS = libcommon.a $(SQLITE_LIBS) $(JANSSON_LIBS)

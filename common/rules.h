@@ -51,14 +51,17 @@ struct rules_settings {
 
 enum rules_answer {
 	RULES_NOT_OURS,		/* the domain is not served here */
-	RULES_KNOWN,		/* listed, by extension, catch-all, or `any' */
+	RULES_KNOWN,		/* listed, by extension, catch-all, `any', postmaster */
 	RULES_UNKNOWN,		/* the list says no */
 	RULES_UNSURE		/* no usable list: never a 550 */
 };
 
 struct ruleset;
 
-/* The current rules of a database file. */
+/*
+ * The current rules of a database file. Open after going to the background: SQLite's
+ * connections must not be carried across fork().
+ */
 struct rules;
 struct rules	*rules_open(const char *path, char **why);	/* NULL: cannot start */
 void		 rules_close(struct rules **);
@@ -79,7 +82,10 @@ const struct rules_domain *ruleset_domain(const struct ruleset *, const char *do
 size_t		 ruleset_ndomains(const struct ruleset *);
 const struct rules_domain *ruleset_domain_at(const struct ruleset *, size_t);
 const struct rules_settings *ruleset_settings(const struct ruleset *);
-/* Address as RCPT had it. *how (may be NULL) lends "list", "extension", "catch-all", "any". */
+/*
+ * Address as RCPT had it. domain and how may be NULL; *how lends "list", "extension",
+ * "catch-all", "any", "postmaster" (always known, RFC 5321 4.5.1), or is NULL when not known.
+ */
 enum rules_answer ruleset_recipient(const struct ruleset *, const char *address,
 		    const struct rules_domain **domain, const char **how);
 

@@ -1,0 +1,421 @@
+/*
+ * rules_edit.c -- changes to rules.db, each one transaction.
+ *
+ * Written with synchronous=EXTRA: with a rollback journal FULL alone may lose
+ * the last commit in a power cut. BEGIN IMMEDIATE takes the writer's lock at
+ * once, so that a busy file is told before work is done and a change never
+ * fails half-way.
+ *
+ * On failure the transaction is rolled back and nothing has changed.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "common/rules_edit.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/addr.h"
+#include "common/buf.h"
+#include "common/rules_edit_db.h"
+#include "common/rules_read.h"
+
+static enum rules_edit_result
+begin(struct rules_edit *e, char **why)
+{
+	/* An unknown schedule is told by the reading back, in better words. */
+	return rules_edit_exec(e, "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON", why);
+}
+
+/* Commits if all went well, else takes everything back. Returns r or why the commit failed. */
+static enum rules_edit_result
+finish(struct rules_edit *e, enum rules_edit_result r, char **why)
+{
+	if (r == EDIT_OK)
+		r = rules_edit_exec(e, "COMMIT", why);
+	if (r != EDIT_OK && sqlite3_get_autocommit(e->db) == 0)
+		(void)sqlite3_exec(e->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+/* Would the daemons take this domain as it stands now? */
+static enum rules_edit_result
+read_back(struct rules_edit *e, const char *name, bool *case_sensitive, char **why)
+{
+	struct ruleset *set = NULL;
+	enum rules_edit_result r = EDIT_OK;
+
+	switch (rules_read_domain(e->db, name, &set, why)) {
+	case RULES_READ_OK:
+		break;
+	case RULES_READ_BUSY:
+		return EDIT_BUSY;
+	case RULES_READ_REFUSED:
+		return EDIT_BAD;
+	}
+	if (ruleset_ndomains(set) == 0) {
+		*why = xasprintf("there is no domain `%s'", name);
+		r = EDIT_MISSING;
+	} else if (case_sensitive != NULL)
+		*case_sensitive = ruleset_domain_at(set, 0)->case_sensitive;
+	ruleset_unref(&set);
+	return r;
+}
+
+/* --- domains ------------------------------------------------------------- */
+
+static enum rules_edit_result
+domain_columns(struct rules_edit *e, const char *name, const struct rules_edit_domain *d,
+    char **why)
+{
+	enum rules_edit_result r;
+	sqlite3_stmt *st;
+
+	r = rules_edit_prepare(e, "UPDATE domain SET"
+	    " primaries = coalesce(?2, primaries), recipients = coalesce(?3, recipients),"
+	    " schedule = coalesce(?4, schedule), tls = coalesce(?5, tls),"
+	    " delimiter = coalesce(?6, delimiter), catch_all = coalesce(?7, catch_all),"
+	    " size_limit = coalesce(?8, size_limit),"
+	    " case_sensitive = coalesce(?9, case_sensitive) WHERE name = ?1", &st, why);
+	if (r != EDIT_OK)
+		return r;
+	const char *const columns[] = { name, d->primaries, d->recipients, d->schedule, d->tls,
+		d->delimiter, d->catch_all };
+	for (int i = 0; i < (int)(sizeof(columns) / sizeof(columns[0])); i++)
+		(void)sqlite3_bind_text(st, i + 1, columns[i], -1, SQLITE_STATIC);
+	if (d->size_limit >= 0)
+		(void)sqlite3_bind_int64(st, 8, d->size_limit);
+	if (d->case_sensitive >= 0)
+		(void)sqlite3_bind_int(st, 9, d->case_sensitive);
+	r = rules_edit_step(e, st, why);
+	(void)sqlite3_finalize(st);
+	return r;
+}
+
+static enum rules_edit_result
+domain_insert(struct rules_edit *e, const char *name, const char *primaries, char **why)
+{
+	sqlite3_stmt *st;
+	enum rules_edit_result r;
+
+	r = rules_edit_prepare(e, "INSERT INTO domain (name, primaries) VALUES (?1, ?2)"
+	    " ON CONFLICT DO NOTHING", &st, why);
+	if (r != EDIT_OK)
+		return r;
+	(void)sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(st, 2, primaries != NULL ? primaries : "", -1, SQLITE_STATIC);
+	r = rules_edit_step(e, st, why);
+	(void)sqlite3_finalize(st);
+	if (r == EDIT_OK && sqlite3_changes(e->db) == 0) {
+		*why = xasprintf("domain `%s' is there already", name);
+		return EDIT_EXISTS;
+	}
+	return r;
+}
+
+/* Lower case, without a dot at the end; NULL with *why if it is no domain. */
+static char *
+domain_name(const char *given, char **why)
+{
+	size_t len = strlen(given);
+	char *name;
+
+	if (len > 1 && given[len - 1] == '.')
+		len--;
+	name = xstrndup(given, len);
+	addr_lower(name);
+	if (addr_domain_valid(name, true))
+		return name;
+	*why = xasprintf("`%s' is not a domain name", given);
+	free(name);
+	return NULL;
+}
+
+enum rules_edit_result
+rules_edit_domain_add(struct rules_edit *e, const char *given, const struct rules_edit_domain *d,
+    char **why)
+{
+	enum rules_edit_result r;
+	char *name = domain_name(given, why);
+
+	if (name == NULL)
+		return EDIT_BAD;
+	if ((r = begin(e, why)) == EDIT_OK) {
+		if ((r = domain_insert(e, name, d->primaries, why)) == EDIT_OK &&
+		    (r = domain_columns(e, name, d, why)) == EDIT_OK)
+			r = read_back(e, name, NULL, why);
+		r = finish(e, r, why);
+	}
+	free(name);
+	return r;
+}
+
+enum rules_edit_result
+rules_edit_domain_set(struct rules_edit *e, const char *given, const struct rules_edit_domain *d,
+    char **why)
+{
+	enum rules_edit_result r;
+	char *name = domain_name(given, why);
+
+	if (name == NULL)
+		return EDIT_BAD;
+	if ((r = begin(e, why)) == EDIT_OK) {
+		if ((r = domain_columns(e, name, d, why)) == EDIT_OK)
+			r = read_back(e, name, NULL, why);
+		r = finish(e, r, why);
+	}
+	free(name);
+	return r;
+}
+
+/* Runs a statement whose one parameter is the domain; *changed: rows. */
+static enum rules_edit_result
+domain_delete(struct rules_edit *e, const char *sql, const char *name, size_t *changed,
+    char **why)
+{
+	sqlite3_stmt *st;
+	enum rules_edit_result r = rules_edit_prepare(e, sql, &st, why);
+
+	if (r != EDIT_OK)
+		return r;
+	(void)sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+	r = rules_edit_step(e, st, why);
+	(void)sqlite3_finalize(st);
+	*changed = (size_t)sqlite3_changes(e->db);
+	return r;
+}
+
+enum rules_edit_result
+rules_edit_domain_remove(struct rules_edit *e, const char *given, size_t *recipients, char **why)
+{
+	enum rules_edit_result r;
+	size_t gone = 0, domains = 0;
+	char *name = domain_name(given, why);
+
+	if (name == NULL)
+		return EDIT_BAD;
+	if ((r = begin(e, why)) == EDIT_OK) {
+		if ((r = domain_delete(e, "DELETE FROM recipient WHERE domain = ?1", name, &gone,
+		    why)) == EDIT_OK)
+			r = domain_delete(e, "DELETE FROM domain WHERE name = ?1", name, &domains,
+			    why);
+		if (r == EDIT_OK && domains == 0) {
+			*why = xasprintf("there is no domain `%s'", name);
+			r = EDIT_MISSING;
+		}
+		r = finish(e, r, why);
+	}
+	free(name);
+	if (recipients != NULL)
+		*recipients = gone;
+	return r;
+}
+
+/* --- recipients ---------------------------------------------------------- */
+
+#define ADD_SQL		"INSERT INTO recipient (domain, local_part) VALUES (?1, ?2)" \
+			" ON CONFLICT DO NOTHING"
+#define REMOVE_SQL	"DELETE FROM recipient WHERE domain = ?1 AND local_part = ?2"
+/* By hand it may have been written in any case. */
+#define REMOVE_ANY_SQL	"DELETE FROM recipient WHERE domain = ?1 AND lower(local_part) = ?2"
+
+static enum rules_edit_result
+run_local(struct rules_edit *e, sqlite3_stmt *st, const char *domain, const char *local,
+    size_t *changed, char **why)
+{
+	enum rules_edit_result r;
+
+	(void)sqlite3_reset(st);
+	(void)sqlite3_bind_text(st, 1, domain, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(st, 2, local, -1, SQLITE_STATIC);
+	r = rules_edit_step(e, st, why);
+	if (r == EDIT_OK)
+		*changed += (size_t)sqlite3_changes(e->db);
+	return r;
+}
+
+static enum rules_edit_result
+each_local(struct rules_edit *e, const char *sql, const char *domain, bool exact,
+    const char *const *locals, size_t n, size_t *changed, char **why)
+{
+	sqlite3_stmt *st;
+	enum rules_edit_result r = rules_edit_prepare(e, sql, &st, why);
+
+	for (size_t i = 0; i < n && r == EDIT_OK; i++) {
+		char local[ADDR_LOCAL_MAX + 1];
+		const char *reason;
+
+		if (rules_local_canonical(locals[i], strlen(locals[i]), exact, local,
+		    &reason) == -1) {
+			*why = xasprintf("recipient %s@%s: %s", locals[i], domain, reason);
+			r = EDIT_BAD;
+		} else
+			r = run_local(e, st, domain, local, changed, why);
+	}
+	(void)sqlite3_finalize(st);
+	return r;
+}
+
+static enum rules_edit_result
+change_recipients(struct rules_edit *e, bool add, const char *given, const char *const *locals,
+    size_t n, size_t *changed, char **why)
+{
+	enum rules_edit_result r;
+	bool exact;
+	char *domain = domain_name(given, why);
+
+	*changed = 0;
+	if (domain == NULL)
+		return EDIT_BAD;
+	if ((r = begin(e, why)) == EDIT_OK) {
+		if ((r = read_back(e, domain, &exact, why)) == EDIT_OK)
+			r = each_local(e, add ? ADD_SQL : exact ? REMOVE_SQL : REMOVE_ANY_SQL,
+			    domain, exact, locals, n, changed, why);
+		r = finish(e, r, why);
+	}
+	free(domain);
+	return r;
+}
+
+enum rules_edit_result
+rules_edit_recipient_add(struct rules_edit *e, const char *domain, const char *const *locals,
+    size_t n, size_t *changed, char **why)
+{
+	return change_recipients(e, true, domain, locals, n, changed, why);
+}
+
+enum rules_edit_result
+rules_edit_recipient_remove(struct rules_edit *e, const char *domain, const char *const *locals,
+    size_t n, size_t *changed, char **why)
+{
+	return change_recipients(e, false, domain, locals, n, changed, why);
+}
+
+/* --- import -------------------------------------------------------------- */
+
+/* The list as it stands, NUL after each, in strcmp's order. */
+static enum rules_edit_result
+present(struct rules_edit *e, const char *domain, struct buf *out, size_t *n, char **why)
+{
+	sqlite3_stmt *st;
+	enum rules_edit_result r;
+	int rc = SQLITE_DONE;
+
+	r = rules_edit_prepare(e, "SELECT local_part FROM recipient WHERE domain = ?1"
+	    " ORDER BY local_part", &st, why);
+	if (r != EDIT_OK)
+		return r;
+	(void)sqlite3_bind_text(st, 1, domain, -1, SQLITE_STATIC);
+	for (*n = 0; (rc = sqlite3_step(st)) == SQLITE_ROW; ++*n) {
+		const char *s = (const char *)sqlite3_column_text(st, 0);
+
+		buf_put(out, s != NULL ? s : "", s != NULL ? strlen(s) + 1 : 1);
+	}
+	if (rc != SQLITE_DONE)
+		r = rules_edit_failed(e, why);
+	(void)sqlite3_finalize(st);
+	return r;
+}
+
+/* Two sorted lists become one: what only the old has goes, what only the new has comes. */
+static enum rules_edit_result
+merge(struct rules_edit *e, const char *domain, const char *old, size_t nold,
+    struct rules_edit_import *im, sqlite3_stmt *add, sqlite3_stmt *del, char **why)
+{
+	enum rules_edit_result r = EDIT_OK;
+	size_t i = 0, j = 0, total = nold + im->n;
+
+	while (r == EDIT_OK && (i < nold || j < im->n)) {
+		int cmp = i == nold ? 1 : j == im->n ? -1 : strcmp(old, im->locals[j]);
+
+		if (cmp < 0)
+			r = run_local(e, del, domain, old, &im->removed, why);
+		else if (cmp > 0)
+			r = run_local(e, add, domain, im->locals[j], &im->added, why);
+		if (cmp <= 0) {
+			old += strlen(old) + 1;
+			i++;
+		}
+		if (cmp >= 0)
+			j++;
+		if (im->progress != NULL && ((i + j) % 4096 == 0 || i + j == total))
+			im->progress(im->arg, i + j, total);
+	}
+	return r;
+}
+
+static enum rules_edit_result
+mark_imported(struct rules_edit *e, const char *domain, const struct rules_edit_import *im,
+    char **why)
+{
+	sqlite3_stmt *st;
+	enum rules_edit_result r;
+
+	r = rules_edit_prepare(e, "UPDATE domain SET list_time = ?2,"
+	    " catch_all = CASE WHEN ?3 THEN '@' ELSE catch_all END WHERE name = ?1", &st, why);
+	if (r != EDIT_OK)
+		return r;
+	(void)sqlite3_bind_text(st, 1, domain, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(st, 2, im->now);
+	(void)sqlite3_bind_int(st, 3, im->catch_all);
+	r = rules_edit_step(e, st, why);
+	(void)sqlite3_finalize(st);
+	return r;
+}
+
+/* A truncated or stale file must not turn people's mail away. */
+static enum rules_edit_result
+check_shrink(const struct rules_edit_import *im, size_t before, const char *domain, char **why)
+{
+	if (im->force)
+		return EDIT_OK;
+	if (im->n == 0 && !im->catch_all) {
+		*why = xasprintf("the list is empty: everyone at %s would be unknown", domain);
+		return EDIT_SHRINK;
+	}
+	if (im->n * 100 < before * (100 - RULES_SHRINK_PERCENT)) {
+		*why = xasprintf("the list of %s would shrink from %zu to %zu, by more than %d %%",
+		    domain, before, im->n, RULES_SHRINK_PERCENT);
+		return EDIT_SHRINK;
+	}
+	return EDIT_OK;
+}
+
+static enum rules_edit_result
+import_list(struct rules_edit *e, const char *domain, struct rules_edit_import *im, char **why)
+{
+	struct buf old = BUF_INIT;
+	sqlite3_stmt *add = NULL, *del = NULL;
+	enum rules_edit_result r;
+
+	if ((r = read_back(e, domain, NULL, why)) != EDIT_OK ||
+	    (r = present(e, domain, &old, &im->before, why)) != EDIT_OK ||
+	    (r = check_shrink(im, im->before, domain, why)) != EDIT_OK)
+		goto out;
+	if ((r = rules_edit_prepare(e, ADD_SQL, &add, why)) == EDIT_OK &&
+	    (r = rules_edit_prepare(e, REMOVE_SQL, &del, why)) == EDIT_OK &&
+	    (r = merge(e, domain, buf_str(&old), im->before, im, add, del, why)) == EDIT_OK)
+		r = mark_imported(e, domain, im, why);
+out:
+	(void)sqlite3_finalize(add);
+	(void)sqlite3_finalize(del);
+	buf_free(&old);
+	return r;
+}
+
+enum rules_edit_result
+rules_edit_recipient_import(struct rules_edit *e, const char *given,
+    struct rules_edit_import *im, char **why)
+{
+	enum rules_edit_result r;
+	char *domain = domain_name(given, why);
+
+	im->added = im->removed = im->before = 0;
+	if (domain == NULL)
+		return EDIT_BAD;
+	if ((r = begin(e, why)) == EDIT_OK)
+		r = finish(e, import_list(e, domain, im, why), why);
+	free(domain);
+	return r;
+}

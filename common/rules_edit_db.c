@@ -1,0 +1,231 @@
+/*
+ * rules_edit_db.c -- the writer's connection to rules.db: make, open, run.
+ *
+ * A new file is built under another name and linked into place when it is
+ * whole and on disk, so nobody ever sees half of one and one that is there is
+ * never overwritten.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "common/rules_edit_db.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/rules_read.h"
+
+#define WRITE_WAIT_MS	10000	/* longer than any import by someone else */
+#define FILE_MODE	0644	/* both daemons and Postfix read it, each as its own user */
+
+static const char schema[] =
+#include "common/rules_sql.h"
+    ;
+
+/* "CHECK constraint failed: domain.tls must be …": our constraints are sentences. */
+static char *
+constraint_text(const char *msg)
+{
+	static const char prefix[] = "CHECK constraint failed: ";
+
+	if (strncmp(msg, prefix, sizeof(prefix) - 1) == 0)
+		msg += sizeof(prefix) - 1;
+	return xstrdup(msg);
+}
+
+enum rules_edit_result
+rules_edit_failed(struct rules_edit *e, char **why)
+{
+	switch (sqlite3_errcode(e->db)) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		*why = xstrdup("another program keeps the database locked");
+		return EDIT_BUSY;
+	case SQLITE_CONSTRAINT:
+		*why = constraint_text(sqlite3_errmsg(e->db));
+		return EDIT_BAD;
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		*why = xstrdup("no permission to write to it or to its folder");
+		return EDIT_DENIED;
+	case SQLITE_CANTOPEN: {
+		int err = sqlite3_system_errno(e->db);
+
+		*why = xasprintf("%s%s%s", sqlite3_errmsg(e->db), err != 0 ? ": " : "",
+		    err != 0 ? strerror(err) : "");
+		return err == EACCES || err == EPERM || err == EROFS ? EDIT_DENIED : EDIT_FAULT;
+	}
+	default:
+		*why = xstrdup(sqlite3_errmsg(e->db));
+		return EDIT_FAULT;
+	}
+}
+
+enum rules_edit_result
+rules_edit_exec(struct rules_edit *e, const char *sql, char **why)
+{
+	if (sqlite3_exec(e->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return rules_edit_failed(e, why);
+	return EDIT_OK;
+}
+
+enum rules_edit_result
+rules_edit_prepare(struct rules_edit *e, const char *sql, sqlite3_stmt **st, char **why)
+{
+	if (sqlite3_prepare_v2(e->db, sql, -1, st, NULL) != SQLITE_OK)
+		return rules_edit_failed(e, why);
+	return EDIT_OK;
+}
+
+enum rules_edit_result
+rules_edit_step(struct rules_edit *e, sqlite3_stmt *st, char **why)
+{
+	if (sqlite3_step(st) != SQLITE_DONE)
+		return rules_edit_failed(e, why);
+	return EDIT_OK;
+}
+
+void
+rules_edit_close(struct rules_edit **ep)
+{
+	struct rules_edit *e = *ep;
+
+	*ep = NULL;
+	if (e == NULL)
+		return;
+	(void)sqlite3_close(e->db);
+	free(e);
+}
+
+static enum rules_edit_result
+connect_db(struct rules_edit *e, const char *path, int flags, char **why)
+{
+	if (sqlite3_open_v2(path, &e->db, flags, NULL) != SQLITE_OK)
+		return rules_edit_failed(e, why);
+	(void)sqlite3_db_config(e->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	(void)sqlite3_busy_timeout(e->db, WRITE_WAIT_MS);
+	if (sqlite3_db_readonly(e->db, "main") != 0) {
+		*why = xstrdup("no permission to write to it");
+		return EDIT_DENIED;
+	}
+	return rules_edit_exec(e, "PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = ON", why);
+}
+
+static enum rules_edit_result
+check_identity(struct rules_edit *e, char **why)
+{
+	switch (rules_read_identity(e->db, why)) {
+	case RULES_READ_OK:
+		/* Someone may have put it into WAL mode, which readers cannot follow. */
+		return rules_edit_exec(e, "PRAGMA journal_mode = DELETE", why);
+	case RULES_READ_BUSY:
+		return EDIT_BUSY;
+	case RULES_READ_REFUSED:
+		break;
+	}
+	return EDIT_FAULT;
+}
+
+/* Puts the path in front of *why. */
+static enum rules_edit_result
+name_path(const char *path, enum rules_edit_result r, char **why)
+{
+	if (r != EDIT_OK) {
+		char *reason = *why;
+
+		*why = xasprintf("%s: %s", path, reason);
+		free(reason);
+	}
+	return r;
+}
+
+enum rules_edit_result
+rules_edit_open(const char *path, struct rules_edit **out, char **why)
+{
+	struct rules_edit *e = xcalloc(1, sizeof(*e));
+	enum rules_edit_result r;
+
+	*out = NULL;
+	if (access(path, F_OK) == -1 && errno == ENOENT) {
+		*why = xstrdup("it does not exist; `holdfast init' makes one");
+		r = EDIT_FAULT;
+	} else if ((r = connect_db(e, path, SQLITE_OPEN_READWRITE, why)) == EDIT_OK)
+		r = check_identity(e, why);
+	if (r == EDIT_OK)
+		*out = e;
+	else
+		rules_edit_close(&e);
+	return name_path(path, r, why);
+}
+
+static enum rules_edit_result
+errno_result(const char *what, char **why)
+{
+	int err = errno;
+
+	*why = xasprintf("%s: %s", what, strerror(err));
+	return err == EACCES || err == EPERM || err == EROFS ? EDIT_DENIED : EDIT_FAULT;
+}
+
+static enum rules_edit_result
+build(const char *path, char **why)
+{
+	struct rules_edit e = { NULL };
+	enum rules_edit_result r;
+
+	r = connect_db(&e, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, why);
+	if (r == EDIT_OK)
+		r = rules_edit_exec(&e, schema, why);
+	(void)sqlite3_close(e.db);
+	if (r == EDIT_OK && chmod(path, FILE_MODE) == -1)
+		r = errno_result("chmod", why);
+	return r;
+}
+
+/* The new name itself must survive a power cut. */
+static void
+sync_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash == NULL ? xstrdup(".") : xstrndup(path, (size_t)(slash - path) + 1);
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd != -1) {
+		(void)fsync(fd);
+		(void)close(fd);
+	}
+	free(dir);
+}
+
+enum rules_edit_result
+rules_edit_create(const char *path, bool *created, char **why)
+{
+	struct rules_edit *e = NULL;
+	enum rules_edit_result r;
+	char *tmp;
+
+	*created = false;
+	if (access(path, F_OK) == 0) {
+		r = rules_edit_open(path, &e, why);
+		rules_edit_close(&e);
+		return r;
+	}
+	tmp = xasprintf("%s.new.%ld", path, (long)getpid());
+	(void)unlink(tmp);
+	r = build(tmp, why);
+	if (r == EDIT_OK && link(tmp, path) == -1)
+		r = errno_result("link", why);
+	(void)unlink(tmp);
+	if (r == EDIT_OK) {
+		sync_folder(path);
+		*created = true;
+	}
+	free(tmp);
+	return name_path(path, r, why);
+}

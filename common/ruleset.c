@@ -1,0 +1,186 @@
+/*
+ * ruleset.c -- look-ups in a ruleset, and its references.
+ *
+ * A ruleset never changes once it is made, so any thread may look things up
+ * without a lock; the count of references is the only thing written. Nothing
+ * here allocates, waits or fails: this runs at each RCPT.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/addr.h"
+#include "common/rules_read.h"
+
+struct ruleset *
+ruleset_ref(struct ruleset *set)
+{
+	(void)atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);
+	return set;
+}
+
+static void
+domain_clear(struct rules_domain *d)
+{
+	endpoint_list_clear(&d->primary);
+	free(d->name);
+	free(d->destination);
+	free(d->schedule_name);
+	free(d->delimiter);
+	free(d->catch_all);
+}
+
+void
+ruleset_unref(struct ruleset **setp)
+{
+	struct ruleset *set = *setp;
+
+	*setp = NULL;
+	if (set == NULL)
+		return;
+	unsigned before = atomic_fetch_sub_explicit(&set->refs, 1, memory_order_acq_rel);
+	assert(before > 0);
+	if (before > 1)
+		return;
+	for (size_t i = 0; i < set->ndomains; i++) {
+		domain_clear(&set->domain[i]);
+		if (set->list != NULL)
+			free(set->list[i].v);
+	}
+	for (size_t i = 0; i < set->nschedules; i++)
+		free(set->schedule[i].name);
+	free(set->domain);
+	free(set->list);
+	free(set->schedule);
+	free(set->arena);
+	free(set);
+}
+
+size_t
+ruleset_ndomains(const struct ruleset *set)
+{
+	return set->ndomains;
+}
+
+const struct rules_domain *
+ruleset_domain_at(const struct ruleset *set, size_t i)
+{
+	assert(i < set->ndomains);
+	return &set->domain[i];
+}
+
+const struct rules_settings *
+ruleset_settings(const struct ruleset *set)
+{
+	return &set->settings;
+}
+
+static int
+domain_cmp(const void *key, const void *elem)
+{
+	const char *name = key;
+	const struct rules_domain *d = elem;
+
+	return strcmp(name, d->name);
+}
+
+const struct rules_domain *
+ruleset_domain(const struct ruleset *set, const char *domain)
+{
+	char name[ADDR_DOMAIN_MAX + 1];
+	size_t len = strlen(domain);
+
+	if (len > ADDR_DOMAIN_MAX || set->ndomains == 0)
+		return NULL;
+	memcpy(name, domain, len + 1);
+	addr_lower(name);
+	return bsearch(name, set->domain, set->ndomains, sizeof(*set->domain), domain_cmp);
+}
+
+static int
+local_cmp(const void *key, const void *elem)
+{
+	const char *name = key;
+
+	return strcmp(name, *(const char *const *)elem);
+}
+
+static bool
+listed(const struct rules_list *l, const char *local)
+{
+	return l->n > 0 && bsearch(local, l->v, l->n, sizeof(*l->v), local_cmp) != NULL;
+}
+
+/* RFC 5321 4.5.1: this one exists in every domain, in any case. */
+static bool
+is_postmaster(const char *local)
+{
+	return addr_domain_equal(local, "postmaster");
+}
+
+/* In the order in which a primary would look: exact, without the extension, anyone. */
+static const char *
+known_how(const struct rules_domain *d, const struct rules_list *l, char *local)
+{
+	size_t base;
+
+	if (is_postmaster(local))
+		return "postmaster";
+	if (listed(l, local))
+		return "list";
+	base = strcspn(local, d->delimiter);
+	if (base > 0 && local[base] != '\0') {
+		local[base] = '\0';
+		if (listed(l, local) || is_postmaster(local))
+			return "extension";
+	}
+	if (d->catch_all[0] != '\0')
+		return "catch-all";
+	if (d->recipients == RECIPIENTS_ANY)
+		return "any";
+	return NULL;
+}
+
+static enum rules_answer
+unlisted(const struct rules_domain *d, const struct rules_list *l)
+{
+	switch (d->recipients) {
+	case RECIPIENTS_LIST:
+		/* A list that never came is not an empty list. */
+		return l->n == 0 && d->list_time == 0 ? RULES_UNSURE : RULES_UNKNOWN;
+	case RECIPIENTS_VERIFY:
+		return RULES_UNSURE;
+	case RECIPIENTS_ANY:
+		return RULES_KNOWN;
+	}
+	return RULES_UNSURE;
+}
+
+enum rules_answer
+ruleset_recipient(const struct ruleset *set, const char *address,
+    const struct rules_domain **domain, const char **how)
+{
+	char local[ADDR_LOCAL_MAX + 1];
+	const struct rules_domain *d = ruleset_domain(set, addr_domain(address));
+	const struct rules_list *l;
+	const char *found, *why;
+
+	if (domain != NULL)
+		*domain = d;
+	if (how != NULL)
+		*how = NULL;
+	if (d == NULL)
+		return RULES_NOT_OURS;
+	l = &set->list[d - set->domain];
+	if (rules_local_canonical(address, addr_local_len(address), d->case_sensitive, local,
+	    &why) == -1)
+		found = d->catch_all[0] != '\0' ? "catch-all"
+		    : d->recipients == RECIPIENTS_ANY ? "any" : NULL;
+	else
+		found = known_how(d, l, local);
+	if (how != NULL)
+		*how = found;
+	return found != NULL ? RULES_KNOWN : unlisted(d, l);
+}
