@@ -31,7 +31,7 @@ enum wire_line {
 	WIRE_NUL		/* a NUL in a command */
 };
 /* On WIRE_LINE *linelen excludes CRLF and *used includes it. Linear: *scanned
- * carries what was looked at already (0 at first). */
+ * carries what was looked at already (0 at first, and set to 0 with each WIRE_LINE). */
 enum wire_line wire_line(const char *data, size_t len, size_t max, size_t *scanned,
 	    size_t *linelen, size_t *used);
 
@@ -87,6 +87,7 @@ void	wire_xtext_encode(struct buf *, const char *);
 /* --- replies ------------------------------------------------------------- */
 struct wire_reply {
 	int		code;		/* 0 until a whole reply is read */
+	int		pending;	/* the code of its lines so far */
 	char		dsn[12];	/* "4.2.2" or "" */
 	struct buf	text;		/* the lines' text without code and dsn, joined by '\n' */
 	unsigned	lines;
@@ -94,7 +95,8 @@ struct wire_reply {
 enum wire_reply_result { WIRE_REPLY_DONE, WIRE_REPLY_MORE, WIRE_REPLY_BAD };
 void	wire_reply_reset(struct wire_reply *);
 void	wire_reply_free(struct wire_reply *);
-/* Feeds one line (without CRLF). BAD: not a reply, codes mixed, outside 200..599, too many lines. */
+/* Feeds one line (without CRLF) to a zeroed or reset reply; the line after a whole reply starts
+ * the next. BAD: not a reply, codes mixed, outside 200..599, too many lines. */
 enum wire_reply_result wire_reply_line(struct wire_reply *, const char *line, size_t len,
 	    const char **why);
 
