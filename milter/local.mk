@@ -1,1 +1,15 @@
 # milter
+noinst_LIBRARIES += libchecks.a
+libchecks_a_SOURCES = milter/argv.c milter/argv.h milter/callbacks.c milter/callbacks.h \
+	milter/check_recipient.c milter/check_size.c milter/checks.c milter/checks.h \
+	milter/engine.c milter/engine.h milter/handover.c milter/handover.h \
+	milter/lmtp_client.c milter/lmtp_client.h milter/service.c milter/service.h \
+	milter/session.c milter/session.h milter/trace.c milter/trace.h
+
+# For checks that live outside of this tree.
+pkgincludedir = $(includedir)/holdfast
+pkginclude_HEADERS = milter/holdfast/check.h
+
+sbin_PROGRAMS += holdfast-milter
+holdfast_milter_SOURCES = milter/main.c
+holdfast_milter_LDADD = libchecks.a $(COMMON_LIBS) $(MILTER_LIBS)

@@ -1,0 +1,19 @@
+/*
+ * checks.h -- the table of checks.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef HOLDFAST_CHECKS_H
+#define HOLDFAST_CHECKS_H
+
+#include <stddef.h>
+
+#include "milter/holdfast/check.h"
+
+extern const struct check check_recipient;
+extern const struct check check_size;
+
+/* In order of cost; among equals in the order of the table. */
+const struct check *const *checks_table(size_t *n);
+
+#endif

@@ -1,0 +1,140 @@
+/*
+ * holdfast/check.h -- what a check is: one struct, seen by the milter alone.
+ *
+ * A check looks at a transaction and gives a verdict. It never talks to the
+ * MTA, never logs, and keeps nothing of what it was lent.
+ *
+ *	static int
+ *	evening(const struct check_view *v, struct verdict *out)
+ *	{
+ *		if (strcmp(v->helo, "friend") != 0)
+ *			return 0;
+ *		check_reject(out, 554, "5.7.1", "Access denied", "helo");
+ *		return 0;
+ *	}
+ *	const struct check holdfast_check = {
+ *		.abi = HOLDFAST_CHECK_ABI, .name = "friend",
+ *		.cost = COST_MEMORY, .on_fault = VERDICT_PASS, .at_rcpt = evening,
+ *	};
+ *
+ * Threading: hooks run on the milter's threads, several at once, and the hooks
+ * of one transaction may run on different threads (never two at a time): a
+ * check that has state of its own must lock it and must not use thread-local
+ * storage. A hook at RCPT must answer well within 10 seconds (Sendmail's
+ * default timeout).
+ *
+ * Ownership: everything reached through a check_view is lent for the call. The
+ * verdict is the caller's; the strings in it are arrays, so nothing is freed.
+ *
+ * Stability: members are only ever appended to check_view and check;
+ * check_view.size says how many the running milter fills. An incompatible
+ * change raises HOLDFAST_CHECK_ABI, and a check of another number is refused.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef HOLDFAST_CHECK_H
+#define HOLDFAST_CHECK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HOLDFAST_CHECK_ABI	1u
+
+#define CHECK_DSN_SIZE		12	/* "5.7.1" and its NUL */
+#define CHECK_TEXT_SIZE		640	/* of a reply, without code and enhanced code */
+#define CHECK_REASON_SIZE	64	/* one word or a few, for the log */
+
+/* Checks run cheapest first; what is refused early costs no DNS. */
+enum check_cost {
+	COST_MEMORY,		/* looks at what it is given */
+	COST_DB,		/* local storage */
+	COST_DNS,
+	COST_NETWORK		/* asks another server */
+};
+
+/* In order of severity: of two verdicts the later one of this list wins. */
+enum verdict_action {
+	VERDICT_PASS,
+	VERDICT_DEFER,		/* 4xx: the client comes back */
+	VERDICT_REJECT		/* 5xx */
+};
+
+struct verdict {
+	enum verdict_action action;
+	int	code;			/* 4xx for DEFER, 5xx for REJECT; unused for PASS */
+	int	score;			/* hundredths of a point, added up; may be negative */
+	char	dsn[CHECK_DSN_SIZE];	/* RFC 3463, same class as the code */
+	char	text[CHECK_TEXT_SIZE];	/* printable, one line, no code; a '%' is just itself */
+	char	reason[CHECK_REASON_SIZE];	/* for the log: "unknown recipient" */
+	const char *check;		/* set by the engine: whose verdict it is */
+};
+
+struct ruleset;				/* opaque here */
+
+/* A transaction as far as it is known. Strings are never NULL ("" is unknown) unless said so. */
+struct check_view {
+	size_t		 size;		/* sizeof(struct check_view) of the running milter */
+	const char	*trace;		/* id of this transaction in log and replies */
+	const char	*client_addr;	/* "192.0.2.1", "2001:db8::1", "" for local submission */
+	const char	*client_name;	/* verified name, "" if there is none */
+	const char	*helo;
+	const char	*auth;		/* authenticated user */
+	const char	*sender;	/* without brackets; "" is the null sender */
+	const char	*rcpt;		/* at_rcpt: this recipient, without brackets; else NULL */
+	const char	*const *rcpts;	/* recipients of ours accepted so far */
+	size_t		 nrcpts;
+	uint64_t	 declared_size;	/* bytes, SIZE= of MAIL; 0 if not given */
+	uint64_t	 bytes;		/* of the message, seen so far (headers and body, CRLF) */
+	uint64_t	 size_limit;	/* bytes: this recipient's limit; at_eom the smallest; 0 none */
+	const struct ruleset *rules;	/* for checks inside Holdfast; else NULL */
+};
+
+/*
+ * Fills *out, which comes as VERDICT_PASS with everything zero. Returns 0, or -1
+ * when the check could not do its work: its on_fault decides then.
+ */
+typedef int check_hook(const struct check_view *, struct verdict *out);
+
+struct check {
+	unsigned	 abi;		/* HOLDFAST_CHECK_ABI */
+	const char	*name;		/* short, lower case: appears in log lines */
+	enum check_cost	 cost;
+	/* PASS or DEFER; never REJECT: our own faults do not bounce anyone's mail (P3). */
+	enum verdict_action on_fault;
+	check_hook	*at_rcpt;	/* once for each recipient of ours; NULL: not interested */
+	check_hook	*at_eom;	/* once, when the whole message has passed */
+};
+
+static inline void
+check_verdict(struct verdict *v, enum verdict_action action, int code, const char *dsn,
+    const char *text, const char *reason)
+{
+	v->action = action;
+	v->code = code;
+	(void)snprintf(v->dsn, sizeof(v->dsn), "%s", dsn);
+	(void)snprintf(v->text, sizeof(v->text), "%s", text);
+	(void)snprintf(v->reason, sizeof(v->reason), "%s", reason);
+}
+
+static inline void
+check_reject(struct verdict *v, int code, const char *dsn, const char *text, const char *reason)
+{
+	check_verdict(v, VERDICT_REJECT, code, dsn, text, reason);
+}
+
+static inline void
+check_defer(struct verdict *v, int code, const char *dsn, const char *text, const char *reason)
+{
+	check_verdict(v, VERDICT_DEFER, code, dsn, text, reason);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

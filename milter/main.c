@@ -1,0 +1,370 @@
+/*
+ * main.c -- holdfast-milter: start, reload, stop.
+ *
+ * Threads: libmilter's (its listener runs on a thread of ours) and the main
+ * one, which takes the signals, looks at the rules twice a second and ends the
+ * program.
+ *
+ * Signals. libmilter has a thread in sigwait() that takes SIGHUP, SIGTERM and
+ * SIGINT for "stop now". The kernel gives a signal for the process to the main thread
+ * if that one does not block it, so the main thread never does, handles them,
+ * and all the others do block them. Should libmilter win all the same, its
+ * loop returns unasked: exit 75, and the supervisor starts us again.
+ *
+ * Socket. It is bound under a name of its own and renamed to the configured
+ * one, which replaces a stale socket in one step; and libmilter, which at
+ * its end removes the name that it bound, cannot take away our successor's.
+ *
+ * Stop. The name goes first, so no new session finds us; transactions that run
+ * finish, at most shutdown_timeout seconds; RCPT in new ones is answered 421.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libmilter/mfapi.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/conf.h"
+#include "common/daemon.h"
+#include "common/log.h"
+#include "common/rules.h"
+#include "milter/callbacks.h"
+#include "milter/service.h"
+
+#define RULES_POLL_MS	500	/* P8: new rules within a second */
+#define BACKLOG		1024
+#define SOCKET_MODE	0666	/* the directory decides who may connect */
+
+static volatile sig_atomic_t got_hup, got_stop;
+static int wake_fd[2];		/* a byte from a handler or from libmilter's thread ends the poll */
+
+static void
+wake(void)
+{
+	int saved = errno;
+
+	if (write(wake_fd[1], "", 1) == -1)
+		errno = saved;	/* full: awake already */
+	errno = saved;
+}
+
+static void
+on_hup(int sig)
+{
+	(void)sig;
+	got_hup = 1;
+	wake();
+}
+
+static void
+on_stop(int sig)
+{
+	(void)sig;
+	got_stop = 1;
+	wake();
+}
+
+/* --- libmilter's listener ------------------------------------------------ */
+
+static atomic_int listener_result = -2;		/* -2: still running */
+
+static void *
+listener(void *arg)
+{
+	(void)arg;
+	atomic_store(&listener_result, smfi_main());
+	wake();
+	return NULL;
+}
+
+/* Every thread but the main one blocks the signals: they inherit the mask. */
+static int
+start_listener(pthread_t *thread)
+{
+	sigset_t set, old;
+	int error;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, &set, &old);
+	error = pthread_create(thread, NULL, listener, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return error;
+}
+
+static int
+catch_signals(void)
+{
+	struct sigaction sa;
+	sigset_t set;
+
+	if (pipe2(wake_fd, O_NONBLOCK | O_CLOEXEC) == -1)
+		return -1;
+	memset(&sa, 0, sizeof(sa));
+	(void)sigemptyset(&sa.sa_mask);
+	sa.sa_flags = SA_RESTART;
+	sa.sa_handler = on_hup;
+	if (sigaction(SIGHUP, &sa, NULL) == -1)
+		return -1;
+	sa.sa_handler = on_stop;
+	if (sigaction(SIGTERM, &sa, NULL) == -1 || sigaction(SIGINT, &sa, NULL) == -1)
+		return -1;
+	(void)sigemptyset(&set);
+	return pthread_sigmask(SIG_SETMASK, &set, NULL) == 0 ? 0 : -1;
+}
+
+/* --- the socket ---------------------------------------------------------- */
+
+struct sock {
+	char	*path;		/* NULL for inet */
+	char	*temporary;	/* what libmilter binds */
+	dev_t	 dev;		/* ours, once renamed */
+	ino_t	 ino;
+};
+
+/* Does somebody serve this unix socket? */
+static bool
+is_served(const char *path)
+{
+	struct sockaddr_un sun;
+	bool served;
+	int fd;
+
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1)
+		return false;
+	served = connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0 || errno == EAGAIN;
+	(void)close(fd);
+	return served;
+}
+
+static bool
+is_socket(const char *path, struct stat *st)
+{
+	return lstat(path, st) == 0 && S_ISSOCK(st->st_mode);
+}
+
+/* From now on the MTA finds us; until we serve it waits in the backlog. */
+static int
+sock_show(struct sock *k, char **why)
+{
+	struct stat st;
+
+	if (k->path == NULL)
+		return 0;
+	if (chmod(k->temporary, SOCKET_MODE) == -1 || !is_socket(k->temporary, &st) ||
+	    rename(k->temporary, k->path) == -1) {
+		*why = xasprintf("%s: %s", k->path, strerror(errno));
+		(void)unlink(k->temporary);
+		return -1;
+	}
+	k->dev = st.st_dev;
+	k->ino = st.st_ino;
+	return 0;
+}
+
+/* The socket that libmilter will listen on. */
+static int
+sock_open(struct sock *k, const struct endpoint *e, char **why)
+{
+	struct stat st;
+	char *spec;
+	int rc;
+
+	memset(k, 0, sizeof(*k));
+	if (e->path == NULL) {
+		spec = strchr(e->host, ':') != NULL ? xasprintf("inet6:%u@[%s]", e->port, e->host) :
+		    xasprintf("inet:%u@%s", e->port, e->host);
+		/* libmilter wants numbers in brackets, and names without. */
+		if (strspn(e->host, "0123456789.") == strlen(e->host)) {
+			free(spec);
+			spec = xasprintf("inet:%u@[%s]", e->port, e->host);
+		}
+	} else {
+		if (is_served(e->path)) {
+			*why = xasprintf("%s: another holdfast-milter listens there", e->path);
+			return -1;
+		}
+		if (lstat(e->path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+			*why = xasprintf("%s: is in the way and not a socket", e->path);
+			return -1;
+		}
+		k->path = xstrdup(e->path);
+		k->temporary = xasprintf("%s.%ld", e->path, (long)getpid());
+		spec = xasprintf("unix:%s", k->temporary);
+	}
+	rc = smfi_setconn(spec) == MI_SUCCESS && smfi_setbacklog(BACKLOG) == MI_SUCCESS &&
+	    smfi_opensocket(true) == MI_SUCCESS ? 0 : -1;
+	if (rc == -1)
+		*why = xasprintf("milter_listen: cannot listen on %s: %s", spec, strerror(errno));
+	free(spec);
+	return rc == 0 ? sock_show(k, why) : -1;
+}
+
+/* Nobody finds us any more; a successor's socket stays. */
+static void
+sock_hide(struct sock *k)
+{
+	struct stat st;
+
+	if (k->path != NULL && is_socket(k->path, &st) && st.st_dev == k->dev && st.st_ino == k->ino)
+		(void)unlink(k->path);
+	free(k->path);
+	free(k->temporary);
+	memset(k, 0, sizeof(*k));
+}
+
+/* --- running ------------------------------------------------------------- */
+
+static void
+look_at_rules(struct rules *rules)
+{
+	char *why = NULL;
+
+	switch (rules_poll(rules, &why)) {
+	case 1:
+		log_info("rules: new rules are in force");
+		break;
+	case -1:
+		log_error("rules: %s; the old rules stay in force", why != NULL ? why : "unreadable");
+		break;
+	}
+	free(why);
+}
+
+static void
+reload(struct service *service, const char *path)
+{
+	struct conf *conf;
+	char *why = NULL;
+
+	daemon_notify("RELOADING=1");
+	if ((conf = conf_load(path, &why)) == NULL) {
+		log_error("reload: %s; the old configuration stays in force", why);
+		free(why);
+	} else {
+		service_reload(service, conf);
+		log_info("reload: new configuration is in force (milter_listen, rules_db and milter_user "
+			 "need a restart)");
+	}
+	daemon_notify("READY=1");
+}
+
+/* Until SIGTERM, or libmilter's end: 0 or EX_TEMPFAIL. */
+static int
+run(struct service *service, struct rules *rules, const char *conf_path)
+{
+	struct pollfd p = { .fd = wake_fd[0], .events = POLLIN };
+	int64_t next = clock_mono_ms(), now;
+	char drop[64];
+
+	while (!got_stop) {
+		now = clock_mono_ms();
+		if (now >= next) {
+			look_at_rules(rules);
+			next = now + RULES_POLL_MS;
+		}
+		if (poll(&p, 1, (int)(next - now > 0 ? next - now : 0)) == 1)
+			while (read(wake_fd[0], drop, sizeof(drop)) > 0)
+				continue;
+		if (got_hup) {
+			got_hup = 0;
+			reload(service, conf_path);
+		}
+		if (!got_stop && atomic_load(&listener_result) != -2) {
+			log_error("libmilter stopped by itself (%d)", atomic_load(&listener_result));
+			return EX_TEMPFAIL;
+		}
+	}
+	return 0;
+}
+
+static void
+stop(struct service *service, struct sock *sock)
+{
+	struct setup *setup = service_setup(service);
+	int64_t timeout = (int64_t)setup->conf->shutdown_timeout * 1000;
+
+	service_unref(service, &setup);
+	daemon_notify("STOPPING=1");
+	sock_hide(sock);
+	log_info("stopping: waiting for running transactions");
+	if (!service_drain(service, timeout))
+		log_warn("stopping: transactions still run after %lld s and are cut; their clients "
+			 "were told nothing and will come again", (long long)(timeout / 1000));
+	(void)smfi_stop();
+}
+
+static void __attribute__((noreturn))
+die(int code, const char *why)
+{
+	log_error("%s", why);
+	exit(code);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct daemon_options options;
+	struct service *service;
+	struct rules *rules;
+	struct conf *conf;
+	struct sock sock;
+	pthread_t thread;
+	char *why = NULL;
+	int status;
+
+	daemon_options(argc, argv, &options);
+	conf = daemon_conf(&options);
+	if (options.check_only)
+		return EX_OK;
+	log_open("holdfast/milter", options.foreground ? LOG_TO_STDERR : LOG_TO_SYSLOG);
+	log_set_verbose(options.verbose);
+	daemon_hygiene();
+	daemon_detach(&options);
+
+	/* With the rights that we were started with, so that the directory may be root's alone. */
+	if (callbacks_register() == -1)
+		die(EX_SOFTWARE, "libmilter refused to register the milter");
+	if (sock_open(&sock, &conf->milter_listen, &why) == -1)
+		die(EX_UNAVAILABLE, why);
+	if (daemon_drop(conf->milter_user, &why) == -1)
+		goto fail;
+	if ((rules = rules_open(conf->rules_db, &why)) == NULL)
+		goto fail;
+	service = service_new(conf, rules);
+	callbacks_serve(service);
+	if (catch_signals() == -1 || start_listener(&thread) != 0) {
+		why = xasprintf("cannot start a thread: %s", strerror(errno));
+		goto fail;
+	}
+	daemon_ready();
+	log_info("ready on %s", sock.path != NULL ? sock.path : conf->milter_listen.host);
+
+	status = run(service, rules, options.conf_path);
+	stop(service, &sock);
+	log_info("stopped");
+	/* libmilter's threads may still sit in a callback: what they use is not freed under them. */
+	return status;
+fail:
+	sock_hide(&sock);
+	die(EX_UNAVAILABLE, why);
+}

@@ -1,0 +1,181 @@
+/*
+ * service.c -- what all sessions share.
+ *
+ * A reload swaps the setup; transactions that run keep the one they began with,
+ * and its pool of connections closes with the last of them. One mutex guards
+ * references and the count: both change a few times a message.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "milter/service.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "common/buf.h"
+#include "common/conf.h"
+#include "milter/lmtp_client.h"
+
+struct setup_ref {
+	struct setup	 setup;		/* first: a setup is its setup_ref */
+	struct conf	*conf;
+	unsigned	 refs;
+};
+
+struct service {
+	pthread_mutex_t	 lock;
+	pthread_cond_t	 idle;		/* the last transaction ended */
+	struct setup_ref *current;
+	struct rules	*rules;
+	unsigned	 running;
+	bool		 draining;
+};
+
+static struct setup_ref *
+setup_new(struct conf *conf)
+{
+	struct setup_ref *r = xcalloc(1, sizeof(*r));
+
+	r->conf = conf;
+	r->refs = 1;
+	r->setup.conf = conf;
+	if (conf->lmtp_listen.n > 0)
+		r->setup.pool = lmtp_pool_new(&conf->lmtp_listen.v[0], conf->hostname);
+	return r;
+}
+
+static void
+setup_free(struct setup_ref *r)
+{
+	lmtp_pool_free(&r->setup.pool);
+	conf_free(&r->conf);
+	free(r);
+}
+
+struct service *
+service_new(struct conf *conf, struct rules *rules)
+{
+	struct service *s = xcalloc(1, sizeof(*s));
+	pthread_condattr_t attr;
+
+	(void)pthread_mutex_init(&s->lock, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&s->idle, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	s->current = setup_new(conf);
+	s->rules = rules;
+	return s;
+}
+
+void
+service_free(struct service **sp)
+{
+	struct service *s = *sp;
+	struct setup *setup;
+
+	if (s == NULL)
+		return;
+	assert(s->running == 0);
+	setup = &s->current->setup;
+	service_unref(s, &setup);
+	(void)pthread_cond_destroy(&s->idle);
+	(void)pthread_mutex_destroy(&s->lock);
+	free(s);
+	*sp = NULL;
+}
+
+void
+service_reload(struct service *s, struct conf *conf)
+{
+	struct setup_ref *fresh = setup_new(conf);
+	struct setup *old;
+
+	(void)pthread_mutex_lock(&s->lock);
+	old = &s->current->setup;
+	s->current = fresh;
+	(void)pthread_mutex_unlock(&s->lock);
+	service_unref(s, &old);
+}
+
+struct setup *
+service_setup(struct service *s)
+{
+	struct setup *setup;
+
+	(void)pthread_mutex_lock(&s->lock);
+	s->current->refs++;
+	setup = &s->current->setup;
+	(void)pthread_mutex_unlock(&s->lock);
+	return setup;
+}
+
+void
+service_unref(struct service *s, struct setup **setup)
+{
+	struct setup_ref *r = (struct setup_ref *)*setup;
+	unsigned left;
+
+	if (r == NULL)
+		return;
+	(void)pthread_mutex_lock(&s->lock);
+	left = --r->refs;
+	(void)pthread_mutex_unlock(&s->lock);
+	if (left == 0)
+		setup_free(r);
+	*setup = NULL;
+}
+
+struct rules *
+service_rules(const struct service *s)
+{
+	return s->rules;
+}
+
+bool
+service_enter(struct service *s)
+{
+	bool welcome;
+
+	(void)pthread_mutex_lock(&s->lock);
+	welcome = !s->draining;
+	s->running += welcome;
+	(void)pthread_mutex_unlock(&s->lock);
+	return welcome;
+}
+
+void
+service_leave(struct service *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	assert(s->running > 0);
+	if (--s->running == 0)
+		(void)pthread_cond_signal(&s->idle);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+bool
+service_drain(struct service *s, int64_t timeout)
+{
+	struct timespec until;
+	int error = 0;
+	bool idle;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)(timeout / 1000);
+	until.tv_nsec += (long)(timeout % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	(void)pthread_mutex_lock(&s->lock);
+	s->draining = true;
+	while (s->running > 0 && error != ETIMEDOUT)
+		error = pthread_cond_timedwait(&s->idle, &s->lock, &until);
+	idle = s->running == 0;
+	(void)pthread_mutex_unlock(&s->lock);
+	return idle;
+}

@@ -1,0 +1,39 @@
+/*
+ * service.h -- what all sessions share: configuration, rules, the way to
+ * queued, and how many transactions are running.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef HOLDFAST_SERVICE_H
+#define HOLDFAST_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct conf;
+struct lmtp_pool;
+struct rules;
+struct service;
+
+/* One configuration and what was made from it. Read-only; a transaction keeps its reference. */
+struct setup {
+	const struct conf	*conf;
+	struct lmtp_pool	*pool;
+};
+
+struct service	*service_new(struct conf *, struct rules *);	/* conf becomes its own; rules stay the caller's */
+void		 service_free(struct service **);		/* no transaction may be running */
+/* New configuration for the transactions to come; becomes its own. */
+void		 service_reload(struct service *, struct conf *);
+
+struct setup	*service_setup(struct service *);		/* a reference: give it back */
+void		 service_unref(struct service *, struct setup **);
+struct rules	*service_rules(const struct service *);
+
+/* A transaction begins (false: we are shutting down) and ends. */
+bool		 service_enter(struct service *);
+void		 service_leave(struct service *);
+/* Let no transaction begin any more; true when none is running, false after timeout ms. */
+bool		 service_drain(struct service *, int64_t timeout);
+
+#endif

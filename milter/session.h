@@ -1,0 +1,66 @@
+/*
+ * session.h -- one connection of the MTA, and the mail transaction in it.
+ *
+ * The milter's work without libmilter: callbacks.c feeds it what the MTA tells
+ * and carries back its answers, tests feed it by hand.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef HOLDFAST_SESSION_H
+#define HOLDFAST_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#define SESSION_TEXT_MAX	800	/* of a reply: libmilter takes 980 bytes with every % doubled */
+
+struct service;
+struct session;
+
+enum session_what {
+	SESSION_CONTINUE,
+	SESSION_ACCEPT,		/* the MTA keeps the message; no more callbacks for it */
+	SESSION_DISCARD,	/* taken over: durable in queued (P1) */
+	SESSION_TEMPFAIL,	/* with code, dsn, text */
+	SESSION_REJECT
+};
+
+struct session_answer {
+	enum session_what what;
+	int	 code;
+	char	 dsn[12];
+	char	 text[SESSION_TEXT_MAX + 1];
+};
+
+struct session	*session_new(struct service *);
+void		 session_free(struct session **);
+
+/* hostname: verified name or NULL; sa: NULL or AF_UNIX for local submission. */
+void	session_connect(struct session *, const char *hostname, const struct sockaddr *sa);
+/* A new HELO replaces the former one. tls, cipher: NULL without TLS. */
+void	session_helo(struct session *, const char *helo, const char *tls, const char *cipher);
+/* Does the MTA leave the blanks after a header's colon in its value? (SMFIP_HDR_LEADSPC) */
+void	session_leading_space(struct session *, bool);
+
+/* argv as the MTA gave it: address in brackets, then ESMTP parameters, then NULL. auth may be NULL. */
+void	session_mail(struct session *, char *const *argv, const char *auth);
+void	session_rcpt(struct session *, char *const *argv, struct session_answer *);
+/* The MTA's queue id, as soon and as often as it is known; NULL is ignored. */
+void	session_mta_id(struct session *, const char *id);
+/* ACCEPT when nothing in the message is ours. */
+void	session_data(struct session *, struct session_answer *);
+void	session_header(struct session *, const char *name, const char *value);
+void	session_end_of_headers(struct session *);
+void	session_body(struct session *, const void *, size_t);
+void	session_end(struct session *, struct session_answer *);
+/*
+ * After an ACCEPT from session_end: the recipients that the MTA must forget since
+ * queued has them, exactly as it gave them. i from 0; NULL after the last.
+ */
+const char *session_forget(const struct session *, size_t i);
+void	session_forget_failed(const struct session *, size_t i);	/* it would not: log it */
+/* The transaction is over, or never was. */
+void	session_reset(struct session *);
+
+#endif
