@@ -4,7 +4,8 @@ libchecks_a_SOURCES = milter/argv.c milter/argv.h milter/callbacks.c milter/call
 	milter/check_recipient.c milter/check_size.c milter/checks.c milter/checks.h \
 	milter/engine.c milter/engine.h milter/handover.c milter/handover.h \
 	milter/lmtp_client.c milter/lmtp_client.h milter/service.c milter/service.h \
-	milter/session.c milter/session.h milter/trace.c milter/trace.h
+	milter/session.c milter/session.h milter/session_answer.c milter/session_message.c \
+	milter/session_private.h milter/trace.c milter/trace.h
 
 # For checks that live outside of this tree.
 pkgincludedir = $(includedir)/holdfast

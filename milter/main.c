@@ -162,6 +162,18 @@ is_socket(const char *path, struct stat *st)
 	return lstat(path, st) == 0 && S_ISSOCK(st->st_mode);
 }
 
+static bool
+may_create(const char *path)
+{
+	char *dir = xstrdup(path);
+	bool may;
+
+	*strrchr(dir, '/') = '\0';	/* the configuration takes absolute paths only */
+	may = access(dir[0] != '\0' ? dir : "/", W_OK | X_OK) == 0;
+	free(dir);
+	return may;
+}
+
 /* From now on the MTA finds us; until we serve it waits in the backlog. */
 static int
 sock_show(struct sock *k, char **why)
@@ -205,6 +217,11 @@ sock_open(struct sock *k, const struct endpoint *e, char **why)
 		}
 		if (lstat(e->path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
 			*why = xasprintf("%s: is in the way and not a socket", e->path);
+			return -1;
+		}
+		if (!may_create(e->path)) {
+			*why = xasprintf("%s: cannot create a socket there: %s; its directory must be "
+					 "writable for this user", e->path, strerror(errno));
 			return -1;
 		}
 		k->path = xstrdup(e->path);
@@ -341,20 +358,19 @@ main(int argc, char **argv)
 	daemon_hygiene();
 	daemon_detach(&options);
 
-	/* With the rights that we were started with, so that the directory may be root's alone. */
+	if (daemon_drop(conf->milter_user, &why) == -1)
+		die(EX_NOUSER, why);
+	if ((rules = rules_open(conf->rules_db, &why)) == NULL)
+		die(EX_CONFIG, why);
+	service = service_new(conf, rules);
+	callbacks_serve(service);
 	if (callbacks_register() == -1)
 		die(EX_SOFTWARE, "libmilter refused to register the milter");
 	if (sock_open(&sock, &conf->milter_listen, &why) == -1)
 		die(EX_UNAVAILABLE, why);
-	if (daemon_drop(conf->milter_user, &why) == -1)
-		goto fail;
-	if ((rules = rules_open(conf->rules_db, &why)) == NULL)
-		goto fail;
-	service = service_new(conf, rules);
-	callbacks_serve(service);
 	if (catch_signals() == -1 || start_listener(&thread) != 0) {
-		why = xasprintf("cannot start a thread: %s", strerror(errno));
-		goto fail;
+		sock_hide(&sock);
+		die(EX_OSERR, "cannot start a thread");
 	}
 	daemon_ready();
 	log_info("ready on %s", sock.path != NULL ? sock.path : conf->milter_listen.host);
@@ -364,7 +380,4 @@ main(int argc, char **argv)
 	log_info("stopped");
 	/* libmilter's threads may still sit in a callback: what they use is not freed under them. */
 	return status;
-fail:
-	sock_hide(&sock);
-	die(EX_UNAVAILABLE, why);
 }

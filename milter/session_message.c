@@ -1,0 +1,229 @@
+/*
+ * session_message.c -- the content of a message, from DATA to the answer.
+ *
+ * From DATA on the bytes go to the handover as they come (handover.c bounds
+ * what waits); the end of the message asks the checks and then finishes it.
+ *
+ * P1: DISCARD only when every recipient is durable in queued. P9: the
+ * header is put together again byte for byte, under one Received line of ours.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/conf.h"
+#include "common/rules.h"
+#include "milter/checks.h"
+#include "milter/service.h"
+#include "milter/session_private.h"
+
+/* RFC 5321 4.4, RFC 3848, RFC 6531: what goes after `with'. */
+static const char *
+protocol(const struct session *s)
+{
+	static const char *const esmtp[] = { "ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA" };
+	static const char *const utf8[] = { "UTF8SMTP", "UTF8SMTPA", "UTF8SMTPS", "UTF8SMTPSA" };
+	unsigned i = (s->tls != NULL ? 2u : 0u) + (s->auth != NULL ? 1u : 0u);
+
+	if (s->txn.env.smtputf8)
+		return utf8[i];
+	return s->esmtp || i != 0 ? esmtp[i] : "SMTP";
+}
+
+static void
+fill_client(const struct session *s, struct client_info *c)
+{
+	client_info_clear(c);
+	c->name = xstrdup(s->name);
+	if (s->addr[0] != '\0')
+		c->addr = xasprintf("%s%s", s->ipv6 ? "IPv6:" : "", s->addr);
+	if (s->port != 0)
+		c->port = xasprintf("%u", (unsigned)s->port);
+	c->proto = xstrdup(s->esmtp || s->auth != NULL ? "ESMTP" : "SMTP");
+	c->helo = xstrdup(s->helo);
+	c->ident = xstrdup(s->txn.mta_id);
+	c->source = xstrdup(s->addr[0] != '\0' ? "REMOTE" : "LOCAL");
+}
+
+/* --- content ------------------------------------------------------------- */
+
+static bool
+takes_over(const struct txn *t)
+{
+	return t->setup->conf->handover == HANDOVER_MILTER && t->setup->pool != NULL &&
+	    !t->mta_keeps && t->env.nrcpt > 0;
+}
+
+/* The first byte is about to come: our Received line goes before it. */
+static void
+start(struct session *s)
+{
+	struct txn *t = &s->txn;
+	struct buf line = BUF_INIT;
+
+	if (t->started)
+		return;
+	t->started = true;
+	if (!takes_over(t))
+		return;
+	fill_client(s, &t->env.client);
+	t->handover = handover_begin(t->setup->pool, &t->env);
+	received_format(&line, &t->env.client, t->setup->conf->hostname, protocol(s), s->tls,
+	    t->mta_id != NULL ? t->mta_id : t->trace,
+	    t->env.nrcpt + t->nforeign == 1 ? t->env.rcpt[0].address : NULL, clock_wall());
+	(void)handover_write(t->handover, line.data, line.len);
+	buf_free(&line);
+}
+
+void
+session_data(struct session *s, struct session_answer *a)
+{
+	session_proceed(a, s->txn.env.nrcpt == 0 && !s->txn.turned_away ? SESSION_ACCEPT :
+	    SESSION_CONTINUE);
+	if (a->what == SESSION_ACCEPT)
+		session_reset(s);
+}
+
+static void
+put(struct session *s, const void *data, size_t len)
+{
+	struct txn *t = &s->txn;
+
+	start(s);
+	t->bytes += len;
+	if (t->handover == NULL)
+		return;
+	/* Over the limit the size check refuses it at the end: queued need not see the rest. */
+	if (t->limit != 0 && t->bytes > t->limit)
+		handover_free(&t->handover);
+	else
+		(void)handover_write(t->handover, data, len);
+}
+
+/* P9: what the MTA gives as name and value is the client's line again, folds and all. */
+void
+session_header(struct session *s, const char *name, const char *value)
+{
+	struct buf line = BUF_INIT;
+	size_t n;
+
+	buf_puts(&line, name);
+	buf_putc(&line, ':');
+	if (!s->leading_space)
+		buf_putc(&line, ' ');	/* the MTA cut exactly one blank, if there was one */
+	for (; *value != '\0'; value += n) {
+		/* Folds come as LF from Postfix and as CRLF or LF from others. */
+		n = strcspn(value, "\n");
+		buf_put(&line, value, n);
+		if (value[n] == '\n') {
+			if (line.data[line.len - 1] != '\r')
+				buf_putc(&line, '\r');
+			buf_putc(&line, '\n');
+			n++;
+		}
+	}
+	buf_puts(&line, "\r\n");
+	put(s, line.data, line.len);
+	buf_free(&line);
+}
+
+void
+session_end_of_headers(struct session *s)
+{
+	put(s, "\r\n", 2);
+}
+
+void
+session_body(struct session *s, const void *data, size_t len)
+{
+	put(s, data, len);
+}
+
+/* --- the end ------------------------------------------------------------- */
+
+static void
+take_over(struct session *s, struct session_answer *a)
+{
+	struct txn *t = &s->txn;
+	const struct handover_result *r = handover_finish(t->handover);
+	enum handover_end end;
+	size_t i;
+
+	end = handover_decide(r, t->env.nrcpt, t->nforeign, t->setup->conf->on_queued_down);
+	session_log_end(s, r, end);
+	switch (end) {
+	case HANDOVER_END_DISCARD:
+		session_proceed(a, SESSION_DISCARD);
+		break;
+	case HANDOVER_END_PART:
+		t->forget = xcalloc(t->env.nrcpt, sizeof(*t->forget));
+		for (i = 0; i < t->env.nrcpt; i++)
+			t->forget[i] = r[i].state == HANDOVER_TAKEN;
+		session_proceed(a, SESSION_ACCEPT);
+		break;
+	case HANDOVER_END_PASS:
+		session_proceed(a, SESSION_ACCEPT);
+		break;
+	case HANDOVER_END_TEMPFAIL:
+	case HANDOVER_END_REJECT:
+		session_say_end(s, r, end, a);
+		break;
+	}
+}
+
+/* The verdict of the checks on the whole message. */
+static bool
+passes(struct session *s, struct session_answer *a)
+{
+	struct ruleset *rules = rules_current(service_rules(s->service));
+	const struct check *const *table;
+	struct check_view view;
+	struct verdict v;
+	size_t n;
+
+	session_view(s, rules, &view);
+	table = checks_table(&n);
+	engine_run(table, n, STAGE_EOM, &view, &v);
+	ruleset_unref(&rules);
+	if (v.action == VERDICT_PASS)
+		return true;
+	session_say(s, &v, a);
+	session_log_verdict(s, s->txn.env.nrcpt == 1 ? s->txn.address[0] : "*", STAGE_EOM, &v);
+	return false;
+}
+
+void
+session_end(struct session *s, struct session_answer *a)
+{
+	struct txn *t = &s->txn;
+
+	session_proceed(a, SESSION_ACCEPT);
+	if (t->setup == NULL || t->env.nrcpt == 0)
+		return;
+	start(s);			/* a message without a single byte */
+	if (passes(s, a)) {
+		if (t->handover != NULL)
+			take_over(s, a);
+		else if (t->mta_keeps)
+			session_log_kept(s);
+	}
+	handover_free(&t->handover);
+}
+
+const char *
+session_forget(const struct session *s, size_t i)
+{
+	const struct txn *t = &s->txn;
+	size_t k;
+
+	if (t->forget == NULL)
+		return NULL;
+	for (k = 0; k < t->env.nrcpt; k++)
+		if (t->forget[k] && i-- == 0)
+			return t->given[k];
+	return NULL;
+}
+
