@@ -45,7 +45,7 @@ class Lab:
         self.dir = tempfile.mkdtemp(prefix='hf-', dir=os.environ.get('HOLDFAST_TMP', '/tmp'))
         os.chmod(self.dir, 0o755)
         self.has_ipv6 = has_ipv6()
-        self._ends = []
+        self._ends, self._holdfasts = [], []
         self.said = []
 
     # --- files ----------------------------------------------------------------
@@ -76,6 +76,7 @@ class Lab:
     def holdfast(self, **conf):
         h = Holdfast(self, **conf)
         self.at_end(h.kill)
+        self._holdfasts.append(h)
         return h
 
     def mta(self, holdfast, **settings):
@@ -120,6 +121,16 @@ class Lab:
         self._ends = []
         end_strays()
 
+    def finish(self):
+        """What holds at the end of every scenario that passed so far."""
+        for h in self._holdfasts:
+            h.stop()
+        for path in self.log_files():
+            with open(path, errors='replace') as f:
+                for line in f:
+                    if 'Sanitizer' in line or 'runtime error:' in line or 'ssertion' in line:
+                        raise Failure(f'{os.path.basename(path)}: {line.strip()}')
+
     def remove(self):
         for path, directories, _ in os.walk(self.dir):
             for d in directories:
@@ -130,17 +141,20 @@ class Lab:
     def logs(self):
         """Every log in the directory, its end only."""
         out = []
+        for path in self.log_files():
+            with open(path, errors='replace') as f:
+                lines = f.read().splitlines()
+            if lines:
+                out.append(f'--- {os.path.relpath(path, self.dir)} '
+                           f'(last {min(len(lines), 60)} of {len(lines)} lines)')
+                out += lines[-60:]
+        return '\n'.join(out)
+
+    def log_files(self):
         for path, _, files in os.walk(self.dir):
             for name in sorted(files):
                 if name in ('maillog', 'stderr') or name.endswith('.log'):
-                    full = os.path.join(path, name)
-                    with open(full, errors='replace') as f:
-                        lines = f.read().splitlines()
-                    if lines:
-                        out.append(f'--- {os.path.relpath(full, self.dir)} '
-                                   f'(last {min(len(lines), 60)} of {len(lines)} lines)')
-                        out += lines[-60:]
-        return '\n'.join(out)
+                    yield os.path.join(path, name)
 
 
 def has_ipv6():
@@ -203,6 +217,7 @@ def _run(function, limit, mounts):
             private_mounts()
         lab = Lab(function.__name__)
         function(lab)
+        lab.finish()
         status = 0
     except Skip as e:
         print(f'skipped: {e}')

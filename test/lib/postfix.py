@@ -191,7 +191,15 @@ class Postfix:
         """The delivered messages as bytes with CRLF line ends, without what delivery puts on top."""
         return [strip_delivery(path) for path in self.delivered(user)]
 
+    def times(self):
+        """When each message reached the mailbox (seconds since the epoch)."""
+        return [os.stat(path).st_mtime for path in self.delivered()]
+
+    def by_recipient(self):
+        return {recipient(path): strip_delivery(path) for path in self.delivered()}
+
     def forget(self):
+        """Empties the mailbox."""
         shutil.rmtree(self.mailbox_dir)
         os.mkdir(self.mailbox_dir, 0o755)
         if os.geteuid() == 0:

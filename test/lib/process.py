@@ -34,7 +34,7 @@ def wait_until(condition, seconds, what):
         if value:
             return value
         if time.monotonic() > end:
-            raise Failure(f'waited {seconds} s in vain: {what}')
+            raise Failure(f'waited {seconds} s in vain: {what() if callable(what) else what}')
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
 

@@ -136,3 +136,14 @@ def text(subject='test', body='Hello.\r\n', sender='ann@sender.example', to='joe
     return (f'From: <{sender}>\r\nTo: <{to}>\r\nSubject: {subject}\r\n'
             f'Message-ID: <{ident}@sender.example>\r\n'
             f'Date: Mon, 02 Nov 2026 10:00:00 +0000\r\n\r\n{body}').encode()
+
+
+def lmtp(where, sender, recipients, message, options=''):
+    """One transaction over LMTP; the replies after the data, or the one that refused."""
+    with Client(where, hello='LHLO mta.test') as c:
+        r = c.mail(sender, recipients, message, options)
+        if r.code // 100 != 2:
+            return [r]
+        replies = [r] + [c.reply() for _ in recipients[1:]]
+        c.quit()
+        return replies
