@@ -238,17 +238,23 @@ flush(struct lmtp_conn *c)
 	}
 }
 
-/* Gives octets to the session and says how many it used. */
+/*
+ * Gives octets to the session and says how many it used. Progress is message
+ * octets or an answer: a command that never ends is none.
+ */
 static size_t
 feed(struct lmtp_conn *c, const char *data, size_t len)
 {
-	enum lmtp_wants before = lmtp_session_wants(c->session);
+	const struct buf *out = lmtp_session_output(c->session);
+	bool data_before = lmtp_session_wants(c->session) == LMTP_WANTS_DATA;
+	size_t said = out->len;
 	size_t used = lmtp_session_input(c->session, data, len, (time_t)clock_wall());
 
-	if (used > 0)
-		c->time.progress = clock_mono_ms();
-	if (before == LMTP_WANTS_DATA)
+	if (data_before)
 		c->time.data_bytes += used;
+	if (out->len > said || (used > 0 &&
+	    (data_before || lmtp_session_wants(c->session) == LMTP_WANTS_DATA)))
+		c->time.progress = clock_mono_ms();
 	return used;
 }
 
