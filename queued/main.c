@@ -31,7 +31,8 @@
 #include "queued/lmtp_server.h"
 #include "queued/store.h"
 
-#define RULES_POLL_MS	500	/* P8: a rule change applies within a second */
+#define IDENT		"holdfast/queued"
+#define RULES_POLL_MS	500		/* P8: a rule change applies within a second */
 
 struct queued {
 	const struct daemon_options	*options;
@@ -215,8 +216,7 @@ main(int argc, char **argv)
 	char *why = NULL;
 
 	daemon_options(argc, argv, &options);
-	log_open("holdfast/queued", options.foreground || options.check_only ? LOG_TO_STDERR
-									     : LOG_TO_SYSLOG);
+	log_open(IDENT, LOG_TO_STDERR);	/* until it is ready: the starter shall see why it failed */
 	log_set_verbose(options.verbose);
 	q.conf = daemon_conf(&options);
 	daemon_hygiene();
@@ -233,6 +233,8 @@ main(int argc, char **argv)
 	}
 	open_doors(&q);
 	watch(&q);
+	if (!options.foreground)
+		log_open(IDENT, LOG_TO_SYSLOG);
 	daemon_ready();
 	log_info("holdfast-queued " PACKAGE_VERSION " is ready, store=%s", q.conf->queue_db);
 	event_base_dispatch(q.base);
