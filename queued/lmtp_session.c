@@ -249,7 +249,7 @@ lmtp_session_committed(struct lmtp_session *s, enum lmtp_verdict verdict, const 
 	switch (verdict) {
 	case LMTP_STORED:
 		s->ops->accepted(s->arg, &s->env, queue_id, s->message.stored);
-		buf_printf(&line, "250 2.0.0 %s queued", queue_id);
+		buf_printf(&line, "250 2.0.0 Ok: queued as %s", queue_id);
 		reply_each(s, buf_str(&line));
 		buf_free(&line);
 		s->errors = 0;

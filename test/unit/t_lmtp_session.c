@@ -31,7 +31,7 @@
 #define RCPT_OUT "250 2.1.5 Recipient OK\r\n"
 #define DATA	"DATA\r\n"
 #define DATA_OUT "354 End data with <CR><LF>.<CR><LF>\r\n"
-#define QUEUED	"250 2.0.0 QID queued\r\n"
+#define QUEUED	"250 2.0.0 Ok: queued as QID\r\n"
 #define ENV1	"from=<a@b> to=<c@d> n=1 trace=t1\n"
 #define QUIT	"QUIT\r\n"
 #define BYE	"221 2.0.0 Bye\r\n"
