@@ -30,8 +30,7 @@
 
 /* The client's end: blocking, used by the command. */
 struct control;
-/* NULL: *why says what to do, errno is EACCES when not allowed. */
-struct control	*control_connect(const char *path, char **why);
+struct control	*control_connect(const char *path, char **why);	/* why says what to do */
 void		 control_close(struct control **);
 
 /*

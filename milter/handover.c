@@ -13,7 +13,7 @@
  *  - a recipient is TAKEN only by its own 2xx after BDAT LAST (P1);
  *  - until the last byte of BDAT LAST is sent, queued cannot have the message,
  *    so a failure is BUSY; after that, without a reply, it is UNSURE (P4);
- *  - the sum of all waiting is bounded by HANDOVER_BUDGET;
+ *  - the sum of all waiting is bounded by the budget;
  *  - a connection goes back to the pool only when every reply was read.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -54,7 +54,7 @@ struct handover {
 };
 
 struct handover *
-handover_begin(struct lmtp_pool *pool, const struct envelope *env)
+handover_begin(struct lmtp_pool *pool, const struct envelope *env, int64_t budget)
 {
 	struct handover *h = xcalloc(1, sizeof(*h));
 
@@ -63,7 +63,7 @@ handover_begin(struct lmtp_pool *pool, const struct envelope *env)
 	h->env = env;
 	h->result = xcalloc(env->nrcpt, sizeof(*h->result));
 	h->open = xcalloc(env->nrcpt, sizeof(*h->open));
-	h->budget = HANDOVER_BUDGET;
+	h->budget = budget;
 	return h;
 }
 

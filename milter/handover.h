@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/conf.h"
 #include "common/envelope.h"
@@ -37,8 +38,11 @@ struct handover_result {
 
 struct handover;
 
-/* pool and env must outlive it; env's recipients are those of ours, at least one. */
-struct handover *handover_begin(struct lmtp_pool *, const struct envelope *);
+/*
+ * pool and env must outlive it; env's recipients are those of ours, at least one.
+ * budget: ms that all waiting together may take.
+ */
+struct handover *handover_begin(struct lmtp_pool *, const struct envelope *, int64_t budget);
 /* Waits only when queued does. False: it will not be taken over, do not bother to write more. */
 bool	handover_write(struct handover *, const void *, size_t);
 /*

@@ -70,7 +70,7 @@ start(struct session *s)
 	if (!takes_over(t))
 		return;
 	fill_client(s, &t->env.client);
-	t->handover = handover_begin(t->setup->pool, &t->env);
+	t->handover = handover_begin(t->setup->pool, &t->env, HANDOVER_BUDGET);
 	received_format(&line, &t->env.client, t->setup->conf->hostname, protocol(s), s->tls,
 	    t->mta_id != NULL ? t->mta_id : t->trace,
 	    t->env.nrcpt + t->nforeign == 1 ? t->env.rcpt[0].address : NULL, clock_wall());
