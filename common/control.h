@@ -30,7 +30,8 @@
 
 /* The client's end: blocking, used by the command. */
 struct control;
-struct control	*control_connect(const char *path, char **why);	/* why says what to do */
+/* NULL: *why says what to do, errno is EACCES when not allowed. */
+struct control	*control_connect(const char *path, char **why);
 void		 control_close(struct control **);
 
 /*

@@ -13,7 +13,8 @@ libcommon_a_SOURCES += common/wire.h common/wire_command.c common/wire_data.c co
 	common/wire_xtext.c
 
 # rules, schedules, control protocol (client end)
-libcommon_a_SOURCES += common/schedule.c common/schedule.h common/rules.c common/rules.h \
+libcommon_a_SOURCES += common/control.c common/control.h common/csv.c common/csv.h common/import.c \
+	common/import.h common/schedule.c common/schedule.h common/rules.c common/rules.h \
 	common/rules_edit.c common/rules_edit.h common/rules_edit_db.c common/rules_edit_db.h \
 	common/rules_read.c common/rules_read.h common/rules_text.c common/rules_text.h \
 	common/ruleset.c

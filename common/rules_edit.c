@@ -133,6 +133,24 @@ domain_name(const char *given, char **why)
 }
 
 enum rules_edit_result
+rules_edit_domain_find(struct rules_edit *e, const char *given, char **name, bool *case_sensitive,
+    char **why)
+{
+	enum rules_edit_result r;
+	char *lower = domain_name(given, why);
+
+	*name = NULL;
+	if (lower == NULL)
+		return EDIT_BAD;
+	r = read_back(e, lower, case_sensitive, why);
+	if (r == EDIT_OK)
+		*name = lower;
+	else
+		free(lower);
+	return r;
+}
+
+enum rules_edit_result
 rules_edit_domain_add(struct rules_edit *e, const char *given, const struct rules_edit_domain *d,
     char **why)
 {

@@ -35,6 +35,10 @@ enum rules_edit_result rules_edit_create(const char *path, bool *created, char *
 enum rules_edit_result rules_edit_open(const char *path, struct rules_edit **, char **why);
 void	rules_edit_close(struct rules_edit **);
 
+/* The name as it is kept (caller frees), and whether case matters in local parts. */
+enum rules_edit_result rules_edit_domain_find(struct rules_edit *, const char *given, char **name,
+	    bool *case_sensitive, char **why);
+
 /* A domain's columns as rules.sql describes them; NULL and -1: leave as it is (or the default). */
 struct rules_edit_domain {
 	const char	*primaries;

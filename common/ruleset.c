@@ -71,6 +71,13 @@ ruleset_domain_at(const struct ruleset *set, size_t i)
 	return &set->domain[i];
 }
 
+const char *
+ruleset_recipient_at(const struct ruleset *set, const struct rules_domain *d, size_t i)
+{
+	assert(i < d->nrecipients);
+	return set->list[d - set->domain].v[i];
+}
+
 const struct rules_settings *
 ruleset_settings(const struct ruleset *set)
 {

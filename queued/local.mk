@@ -14,3 +14,10 @@ libqueue_a_SOURCES += queued/header_scan.c queued/header_scan.h \
 	queued/lmtp_state.h queued/lmtp_timing.c
 
 # deliver
+libqueue_a_SOURCES += queued/deliver.c queued/deliver.h queued/deliver_clock.c \
+	queued/deliver_health.c queued/deliver_lease.c queued/deliver_private.h \
+	queued/deliver_route.c queued/deliver_session.c queued/deliver_settle.c \
+	queued/deliver_suspect.c queued/destination.c queued/destination.h queued/outcome.c \
+	queued/outcome.h queued/resolve.c queued/resolve.h queued/smtp_client.c \
+	queued/smtp_client.h queued/smtp_io.c queued/smtp_io.h queued/smtp_state.c queued/smtp_verdict.c \
+	queued/smtp_verdict.h queued/tls.c queued/tls.h

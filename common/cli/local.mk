@@ -1,1 +1,18 @@
-# common/cli
+# common/cli: the `holdfast' command; all but main.c is a library, so that tests link it.
+noinst_LIBRARIES += libcli.a
+libcli_a_SOURCES = common/cli/access.c common/cli/access.h common/cli/cli.c common/cli/cli.h \
+	common/cli/commands.h common/cli/domain.c common/cli/flush.c common/cli/help.c \
+	common/cli/init.c common/cli/out.c common/cli/out.h common/cli/primary.c \
+	common/cli/queue.c common/cli/queue_list.c common/cli/recipient.c common/cli/status.c \
+	common/cli/table.c
+nodist_libcli_a_SOURCES = common/cli/holdfast_conf.h
+EXTRA_DIST += common/cli/holdfast.conf
+BUILT_SOURCES += common/cli/holdfast_conf.h
+CLEANFILES += common/cli/holdfast_conf.h
+common/cli/holdfast_conf.h: common/cli/holdfast.conf
+	$(AM_V_GEN)$(MKDIR_P) common/cli && $(SQL_TO_C) $(srcdir)/common/cli/holdfast.conf \
+	    >$@.tmp && mv $@.tmp $@
+
+bin_PROGRAMS += holdfast
+holdfast_SOURCES = common/cli/main.c
+holdfast_LDADD = libcli.a $(COMMON_LIBS)

@@ -1,0 +1,149 @@
+/*
+ * access.c -- how sub-commands reach rules.db and holdfast-queued.
+ *
+ * Exit statuses in one place: EX_UNAVAILABLE when queued cannot be reached,
+ * EX_NOPERM, EX_CONFIG for a rules.db that cannot be used, EX_DATAERR for what
+ * was asked for and is refused; else what queued itself says.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "common/cli/access.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/cli/cli.h"
+#include "common/conf.h"
+#include "common/control.h"
+
+int
+cli_rules(struct cli *c, struct ruleset **set)
+{
+	const struct conf *conf = cli_conf(c);
+	struct rules *r;
+	char *why = NULL;
+	int status;
+
+	if (conf == NULL)
+		return EX_CONFIG;
+	if ((r = rules_open(conf->rules_db, &why)) == NULL) {
+		status = access(conf->rules_db, R_OK) == -1 && errno == EACCES ? EX_NOPERM
+									       : EX_CONFIG;
+		(void)cli_fail(status, "%s", why);
+		free(why);
+		return status;
+	}
+	*set = rules_current(r);
+	rules_close(&r);
+	return EX_OK;
+}
+
+int
+cli_edit_failed(enum rules_edit_result r, char *why)
+{
+	int status = EX_OK;
+
+	switch (r) {
+	case EDIT_OK:
+		return EX_OK;
+	case EDIT_MISSING:
+	case EDIT_EXISTS:
+	case EDIT_BAD:
+	case EDIT_SHRINK:
+		status = EX_DATAERR;
+		break;
+	case EDIT_BUSY:
+		status = EX_TEMPFAIL;
+		break;
+	case EDIT_DENIED:
+		status = EX_NOPERM;
+		break;
+	case EDIT_FAULT:
+		status = EX_IOERR;
+		break;
+	}
+	(void)cli_fail(status, "%s", why);
+	free(why);
+	return status;
+}
+
+int
+cli_edit(struct cli *c, struct rules_edit **e)
+{
+	const struct conf *conf = cli_conf(c);
+	enum rules_edit_result r;
+	char *why = NULL;
+
+	if (conf == NULL)
+		return EX_CONFIG;
+	r = rules_edit_open(conf->rules_db, e, &why);
+	if (r == EDIT_FAULT) {
+		(void)cli_edit_failed(r, why);
+		return EX_CONFIG;
+	}
+	return cli_edit_failed(r, why);
+}
+
+int
+cli_connect(struct cli *c, struct control **control)
+{
+	const struct conf *conf = cli_conf(c);
+	char *why = NULL;
+	int status;
+
+	if (conf == NULL)
+		return EX_CONFIG;
+	if ((*control = control_connect(conf->control_socket, &why)) != NULL)
+		return EX_OK;
+	status = errno == EACCES || errno == EPERM ? EX_NOPERM : EX_UNAVAILABLE;
+	(void)cli_fail(status, "%s", why);
+	free(why);
+	return status;
+}
+
+int
+cli_call(struct control *control, json_t *request, void (*line)(void *, json_t *),
+    void (*data)(void *, const char *, size_t), void *arg, json_t **last)
+{
+	char *why = NULL;
+	const char *error;
+	json_t *answer, *exit_code;
+	int status = EX_OK;
+
+	if (request == NULL)	/* jansson takes nothing else */
+		return cli_fail(EX_DATAERR, "an argument is not valid UTF-8");
+	if ((answer = control_call(control, request, line, data, arg, &why)) == NULL) {
+		(void)cli_fail(EX_UNAVAILABLE, "%s", why);
+		free(why);
+		return EX_UNAVAILABLE;
+	}
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		error = json_string_value(json_object_get(answer, "error"));
+		exit_code = json_object_get(answer, "exit");
+		status = json_is_integer(exit_code) ? (int)json_integer_value(exit_code)
+						    : EX_SOFTWARE;
+		(void)cli_fail(status, "%s", error != NULL ? error : "queued refuses");
+	}
+	if (last != NULL && status == EX_OK)
+		*last = answer;
+	else
+		json_decref(answer);
+	return status;
+}
+
+int
+cli_ask(struct cli *c, json_t *request, void (*line)(void *, json_t *), void *arg, json_t **last)
+{
+	struct control *control = NULL;
+	int status = cli_connect(c, &control);
+
+	if (status != EX_OK) {
+		json_decref(request);
+		return status;
+	}
+	status = cli_call(control, request, line, NULL, arg, last);
+	control_close(&control);
+	return status;
+}

@@ -1,0 +1,23 @@
+/*
+ * commands.h -- the entries of the table of commands, one file a group.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef HOLDFAST_CLI_COMMANDS_H
+#define HOLDFAST_CLI_COMMANDS_H
+
+#include "common/cli/cli.h"
+
+extern const struct command command_init;
+extern const struct command command_domain_add, command_domain_set, command_domain_show,
+	    command_domain_list, command_domain_remove;
+extern const struct command command_recipient_import, command_recipient_add,
+	    command_recipient_remove, command_recipient_list;
+extern const struct command command_queue_count, command_queue_list, command_queue_show,
+	    command_queue_cat, command_queue_retry, command_queue_hold, command_queue_release,
+	    command_queue_delete;
+extern const struct command command_primary_list;
+extern const struct command command_flush;
+extern const struct command command_status;
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * init.c -- holdfast init: holdfast.conf and rules.db, where there are none.
+ *
+ * What is there is read and checked, never changed, so it may be run at any
+ * time. The text of holdfast.conf is a template with the defaults put in from
+ * conf.c's table: they cannot differ from what the daemons take.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/cli/access.h"
+#include "common/cli/commands.h"
+#include "common/cli/out.h"
+#include "common/conf.h"
+#include "common/conf_keys.h"
+
+static const char template[] =
+#include "common/cli/holdfast_conf.h"
+    ;
+
+static const char *
+initial_value(const char *name, size_t len)
+{
+	for (size_t i = 0; i < conf_nkeys; i++)
+		if (strlen(conf_keys[i].name) == len && memcmp(conf_keys[i].name, name, len) == 0)
+			return conf_keys[i].initial != NULL ? conf_keys[i].initial : "";
+	return "";
+}
+
+/* "#key =" becomes "#key = default". The host's own name is filled in. */
+static void
+conf_text(struct buf *b)
+{
+	char *own = conf_own_hostname("/etc/hosts");
+
+	for (const char *p = template; *p != '\0';) {
+		size_t len = strcspn(p, "\n"), key = 0;
+
+		buf_put(b, p, len);
+		if (p[0] == '#' && len > 3 && memcmp(p + len - 2, " =", 2) == 0)
+			key = len - 3;
+		if (key > 0 && strncmp(p + 1, "hostname", key) == 0)
+			buf_printf(b, " %s", own != NULL ? own : "mx2.example.test");
+		else if (key > 0 && initial_value(p + 1, key)[0] != '\0')
+			buf_printf(b, " %s", initial_value(p + 1, key));
+		buf_putc(b, '\n');
+		p += len + (p[len] == '\n');
+	}
+	free(own);
+}
+
+static int
+errno_status(const char *path)
+{
+	int err = errno;
+
+	return cli_fail(err == EACCES || err == EPERM || err == EROFS ? EX_NOPERM : EX_CANTCREAT,
+	    "%s: %s", path, strerror(err));
+}
+
+/* The folder that a file lies in, and those above it. */
+static int
+make_folder(const char *file)
+{
+	char *dir = xstrdup(file);
+	int status = EX_OK;
+
+	for (char *p = strchr(dir + 1, '/'); p != NULL && status == EX_OK; p = strchr(p + 1, '/')) {
+		*p = '\0';
+		if (mkdir(dir, 0755) == -1 && errno != EEXIST)
+			status = errno_status(dir);
+		*p = '/';
+	}
+	free(dir);
+	return status;
+}
+
+static int
+write_conf(const char *path, bool *created)
+{
+	struct buf b = BUF_INIT;
+	int fd, status = EX_OK;
+
+	*created = false;
+	if (access(path, F_OK) == 0)
+		return EX_OK;
+	if ((status = make_folder(path)) != EX_OK)
+		return status;
+	conf_text(&b);
+	/* O_EXCL: one that appears meanwhile is not written over */
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd == -1 || write(fd, b.data, b.len) != (ssize_t)b.len || fsync(fd) == -1) {
+		status = errno_status(path);
+		if (fd != -1)
+			(void)unlink(path);
+	} else
+		*created = true;
+	if (fd != -1)
+		(void)close(fd);
+	buf_free(&b);
+	return status;
+}
+
+static int
+make_rules(const char *path, bool *created)
+{
+	char *why = NULL;
+	int status = make_folder(path);
+
+	if (status != EX_OK)
+		return status;
+	return cli_edit_failed(rules_edit_create(path, created, &why), why);
+}
+
+static void
+print_next(const struct cli *c)
+{
+	bool elsewhere = strcmp(c->conf_path, CONF_DEFAULT_PATH) != 0;
+	const char *opt = elsewhere ? " -c " : "", *path = elsewhere ? out_safe(c->conf_path) : "";
+
+	(void)printf("\nNext:\n"
+	    "  holdfast%s%s domain add example.test --primary mail.example.test\n"
+	    "  holdfast%s%s recipient import example.test valid-recipients.txt\n"
+	    "  systemctl enable --now holdfast-queued holdfast-milter\n"
+	    "and let Postfix use them: README.md, \"Attach it to Postfix\".\n", opt, path, opt,
+	    path);
+}
+
+static int
+init(struct cli *c)
+{
+	bool conf_created = false, rules_created = false;
+	const struct conf *conf;
+	int status;
+
+	if ((status = write_conf(c->conf_path, &conf_created)) != EX_OK)
+		return status;
+	if ((conf = cli_conf(c)) == NULL)
+		return EX_CONFIG;
+	if ((status = make_rules(conf->rules_db, &rules_created)) != EX_OK)
+		return status;
+	if (c->json) {
+		out_json(json_pack("{s:s,s:b,s:s,s:b}", "conf", out_safe(c->conf_path),
+		    "conf_created", conf_created, "rules_db", out_safe(conf->rules_db),
+		    "rules_db_created", rules_created));
+		return EX_OK;
+	}
+	(void)printf("%s  %s\n", conf_created ? "made " : "there", out_safe(c->conf_path));
+	(void)printf("%s  %s\n", rules_created ? "made " : "there", out_safe(conf->rules_db));
+	print_next(c);
+	return EX_OK;
+}
+
+const struct command command_init = {
+	.name = "init", .args = "",
+	.help = "Write holdfast.conf and rules.db where there are none.",
+	.examples = "holdfast init\nholdfast -c /tmp/try/holdfast.conf init",
+	.min_args = 0, .max_args = 0, .run = init,
+};

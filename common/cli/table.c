@@ -1,0 +1,22 @@
+/*
+ * table.c -- every command, in the order in which the help lists them.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <stddef.h>
+
+#include "common/cli/commands.h"
+
+const struct command *const cli_commands[] = {
+	&command_init,
+	&command_domain_add, &command_domain_set, &command_domain_show, &command_domain_list,
+	&command_domain_remove,
+	&command_recipient_import, &command_recipient_add, &command_recipient_remove,
+	&command_recipient_list,
+	&command_queue_count, &command_queue_list, &command_queue_show, &command_queue_cat,
+	&command_queue_retry, &command_queue_hold, &command_queue_release, &command_queue_delete,
+	&command_primary_list,
+	&command_flush,
+	&command_status,
+	NULL
+};

@@ -1,0 +1,269 @@
+/*
+ * deliver_health.c -- what outcomes do to a destination, its probes, its log lines.
+ *
+ * destination.c decides; here the decision is carried out. While a
+ * destination is down only its timer lives: each firing opens one
+ * connection, and nothing else happens for its mail (P6). A probe that gets as far as SMTP_READY
+ * leases one message and goes straight on to deliver it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/rules.h"
+#include "queued/deliver_private.h"
+
+#define COUNT_PAUSE	10000	/* ms between countings of what waits, for log lines */
+
+static int64_t
+probe_interval(struct deliver *d)
+{
+	const struct rules_settings *set = ruleset_settings(d->rules);
+
+	return destination_probe_interval(set->probe_interval, set->probe_budget, d->ndown,
+	    deliver_noise(d));
+}
+
+/* Sessions but `except' that got somewhere lately. */
+static unsigned
+working(const struct deliver_dest *dest, const struct deliver_session *except)
+{
+	const struct deliver_session *s;
+	int64_t now = clock_mono_ms();
+	unsigned n = 0;
+
+	TAILQ_FOREACH(s, &dest->sessions, link)
+		if (s != except && s->ready && now - s->progress < DELIVER_WORKING)
+			n++;
+	return n;
+}
+
+/* --- log lines ----------------------------------------------------------- */
+
+static void
+log_down(const struct deliver_dest *dest, const char *messages)
+{
+	struct log_q q;
+
+	log_warn("destination=%s state=down reason=%s%s", dest->name,
+	    log_quote(&q, dest->reason), messages);
+}
+
+static void
+counted(void *arg, enum store_result result, const struct store_domain *v, size_t n)
+{
+	struct deliver_dest *dest = arg;
+	const struct deliver_domain *dom;
+	uint64_t messages = 0;
+	char text[40];
+
+	TAILQ_FOREACH(dom, &dest->domains, of_dest)
+		for (size_t i = 0; i < n; i++)
+			if (strcmp(v[i].domain, dom->name) == 0)
+				messages += v[i].messages;
+	(void)snprintf(text, sizeof(text), " messages=%" PRIu64, messages);
+	log_down(dest, result == STORE_OK ? text : "");
+}
+
+static void
+went_down(struct deliver_dest *dest)
+{
+	struct deliver *d = dest->d;
+	int64_t now = clock_mono_ms();
+
+	dest->down_at = now;
+	dest->up_at = 0;
+	dest->drained = 0;
+	if (d->counted != 0 && now - d->counted < COUNT_PAUSE) {
+		log_down(dest, "");
+		return;
+	}
+	d->counted = now;
+	store_domains(d->store, counted, dest);
+}
+
+/* The first message was judged after an outage: all of the destination's mail is due. */
+static void
+woke(struct deliver_dest *dest)
+{
+	struct deliver *d = dest->d;
+	struct deliver_domain *dom;
+
+	dest->up_at = clock_mono_ms();
+	log_info("destination=%s state=ramping down_for=%" PRId64 "s", dest->name,
+	    (dest->up_at - dest->down_at) / 1000);
+	TAILQ_FOREACH(dom, &dest->domains, of_dest) {
+		struct store_filter filter = { .domain = dom->name, .state = RCPT_QUEUED };
+
+		/* What had been deferred one by one waits for its own hour no longer. */
+		if (dom->next_due == 0)
+			continue;
+		dom->next_due = 0;
+		store_change(d->store, CHANGE_RETRY, &filter, "recovery", NULL, NULL);
+		deliver_hungry(dom);
+	}
+}
+
+static void
+set_reason(struct deliver_dest *dest, const char *reason)
+{
+	if (strcmp(dest->reason, reason) == 0)
+		return;
+	free(dest->reason);
+	dest->reason = xstrdup(reason);
+}
+
+/* --- outcomes ------------------------------------------------------------ */
+
+/* Jobs in hand go back; idle connections have no one to talk to. */
+static void
+stand_down(struct deliver_dest *dest)
+{
+	struct deliver_domain *dom;
+	struct deliver_session *s;
+
+	while ((dom = TAILQ_FIRST(&dest->ready)) != NULL)
+		deliver_put_back(dom);
+	while ((s = TAILQ_FIRST(&dest->idle)) != NULL)
+		deliver_session_quit(s);
+}
+
+void
+deliver_outcome(struct deliver_dest *dest, const struct deliver_session *except,
+    enum outcome_dest what, const char *reason)
+{
+	enum destination_state before = dest->health.state, after;
+	bool good = what != OUTCOME_BUSY && what != OUTCOME_DEAD;
+	int64_t after_ms = good ? 0 : probe_interval(dest->d), now = clock_mono_ms();
+
+	if (!good && strcmp(dest->reason, reason) != 0) {
+		struct log_q q;
+
+		set_reason(dest, reason);
+		if (before == DEST_PROBING)
+			log_info("destination=%s state=down reason=%s", dest->name,
+			    log_quote(&q, reason));
+	}
+	if (what == OUTCOME_GOOD && dest->up_at != 0)
+		dest->drained++;
+	if (!destination_outcome(&dest->health, what, good ? 0 : working(dest, except), after_ms,
+	    now))
+		return;
+
+	after = dest->health.state;
+	if (after != DEST_DOWN || before != DEST_PROBING)
+		dest->since = clock_wall();
+	switch (after) {
+	case DEST_DOWN:
+		if (before != DEST_PROBING) {
+			dest->d->ndown++;
+			went_down(dest);
+		}
+		stand_down(dest);
+		deliver_probe_arm(dest);
+		break;
+	case DEST_RAMPING:
+		dest->d->ndown--;
+		woke(dest);
+		break;
+	case DEST_UP:
+		if (before == DEST_PROBING || before == DEST_DOWN) {
+			dest->d->ndown--;
+			woke(dest);
+		}
+		log_info("destination=%s state=up window=%u", dest->name, dest->health.window);
+		set_reason(dest, "");
+		break;
+	case DEST_PROBING:
+	case DEST_HELD:
+		break;
+	}
+}
+
+void
+deliver_idle(struct deliver_dest *dest)
+{
+	enum destination_state before = dest->health.state;
+	int64_t now = clock_mono_ms();
+
+	if (before == DEST_PROBING && TAILQ_EMPTY(&dest->idle))
+		return;
+	if (destination_idle(&dest->health, now)) {
+		if (before == DEST_PROBING)
+			dest->d->ndown--;
+		dest->since = clock_wall();
+		set_reason(dest, "");
+		log_info("destination=%s state=up drained=%" PRIu64 " seconds=%" PRId64, dest->name,
+		    dest->drained, dest->up_at != 0 ? (now - dest->up_at) / 1000 : 0);
+		if (before == DEST_PROBING && dest->up_at == 0 && dest->down_at != 0)
+			woke(dest);
+	} else if (before == DEST_UP && dest->up_at != 0) {
+		log_info("destination=%s state=up drained=%" PRIu64 " seconds=%" PRId64, dest->name,
+		    dest->drained, (now - dest->up_at) / 1000);
+	}
+	if (dest->health.state == DEST_UP)
+		dest->up_at = dest->down_at = 0;
+}
+
+/* --- probes -------------------------------------------------------------- */
+
+void
+deliver_probe_arm(struct deliver_dest *dest)
+{
+	int64_t ms = dest->health.next_probe - clock_mono_ms();
+	struct timeval tv = { 0, 0 };
+
+	if (ms > 0) {
+		tv.tv_sec = ms / 1000;
+		tv.tv_usec = (ms % 1000) * 1000;
+	}
+	(void)event_add(dest->timer, &tv);
+}
+
+static void
+on_probe(evutil_socket_t fd, short what, void *arg)
+{
+	struct deliver_dest *dest = arg;
+	int64_t now = clock_mono_ms();
+
+	(void)fd;
+	(void)what;
+	if (dest->d->draining || dest->health.state != DEST_DOWN)
+		return;
+	if (destination_allows(&dest->health, 0, now) == 0) {
+		deliver_probe_arm(dest);
+		return;
+	}
+	destination_probe(&dest->health, now);
+	deliver_session_open(dest, true);
+}
+
+void
+deliver_hurry(struct deliver_dest *dest)
+{
+	destination_hurry(&dest->health, clock_mono_ms());
+	if (dest->health.state == DEST_DOWN)
+		deliver_probe_arm(dest);
+}
+
+void
+deliver_health_new(struct deliver_dest *dest)
+{
+	dest->timer = evtimer_new(dest->d->base, on_probe, dest);
+	if (dest->timer == NULL)
+		log_fatal("out of memory");
+}
+
+void
+deliver_health_free(struct deliver_dest *dest)
+{
+	if (dest->health.state == DEST_DOWN || dest->health.state == DEST_PROBING)
+		dest->d->ndown--;
+	store_forget(dest->d->store, dest);
+	event_free(dest->timer);
+}

@@ -1,0 +1,230 @@
+/*
+ * deliver_private.h -- what the deliver*.c files share; nobody else includes it.
+ *
+ *	deliver.c		the interface: life, kicks, flush, drain
+ *	deliver_route.c		which domain goes where: the tables, made from the rules
+ *	deliver_lease.c		jobs from the store, and their order
+ *	deliver_health.c	what outcomes do to a destination; probes; its log lines
+ *	deliver_session.c	one SMTP session: client, sockets, body
+ *	deliver_settle.c	verdicts to settlements and log lines
+ *	deliver_suspect.c	messages that break connections
+ *	deliver_clock.c		due times, the sweeper, clock jumps
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef HOLDFAST_DELIVER_PRIVATE_H
+#define HOLDFAST_DELIVER_PRIVATE_H
+
+#include <event2/event.h>
+#include <sys/queue.h>
+
+#include "common/rules.h"
+#include "queued/deliver.h"
+#include "queued/destination.h"
+#include "queued/resolve.h"
+#include "queued/smtp_client.h"
+#include "queued/smtp_io.h"
+#include "queued/store.h"
+#include "queued/tls.h"
+
+#define DELIVER_LEASED_MAX	1000u		/* jobs out of the store, settling ones included */
+#define DELIVER_UNSETTLED_MAX	256u		/* delivered, not yet durable: bounds duplicates after a crash */
+#define DELIVER_READY_MAX	256u		/* jobs that wait for a session, per destination */
+#define DELIVER_BATCH_MAX	128u		/* jobs of one lease */
+#define DELIVER_BYTES_MAX	(16u << 20)	/* bodies of jobs in memory */
+#define DELIVER_IDLE		2u		/* s an idle connection waits for more mail */
+#define DELIVER_SWEEP		60		/* s between sweeps */
+#define DELIVER_CLOCK_JUMP	10000		/* ms of wall against monotonic time */
+#define DELIVER_WORKING		60000		/* ms: a session that got somewhere so lately counts */
+#define DELIVER_PROBE_CONNECT	5u		/* s: a probe that is not connected by then is repeated */
+#define DELIVER_PROBE_GREETING	30u		/* s: … and not greeted */
+#define DELIVER_HOST_BAD	60000		/* ms: a failed host is tried after the others */
+#define DELIVER_HOST_PLAIN	600000		/* ms: no TLS after a failed opportunistic handshake */
+#define DELIVER_HOST_FRESH	60000		/* ms: an answer of the resolver is used so long */
+#define DELIVER_SUSPECTS	256		/* messages remembered as in flight when a connection broke */
+#define DELIVER_SUSPECT_MAX	3u		/* … so often in a row: then it waits its turn */
+
+/* One domain with mail or a rule. */
+struct deliver_domain {
+	struct deliver		*d;
+	char			*name;
+	struct deliver_dest	*dest;		/* NULL: no rule names the domain */
+	struct schedule		 schedule;	/* as the rules have it now */
+	struct job		*ready, **ready_tail;
+	size_t			 nready;
+	bool			 hungry;	/* the store may have due mail */
+	bool			 leasing;	/* a lease is out */
+	bool			 again;		/* hungry again while it was */
+	struct deliver_dest	*asked_by;	/* … for which destination (NULL: gone) */
+	unsigned		 asked;		/* … and how many jobs */
+	bool			 reported;	/* "no rule" was said */
+	int64_t			 next_due;	/* wall s of what is deferred; 0 nothing known */
+	bool			 in_ready, in_hungry;	/* which lists of dest */
+	TAILQ_ENTRY(deliver_domain) all, of_dest, ready_link, hungry_link;
+};
+TAILQ_HEAD(deliver_domains, deliver_domain);
+
+struct deliver_host {
+	char			*name;
+	uint16_t		 port;
+	struct resolve_list	 addrs;
+	int64_t			 resolved;	/* mono ms; 0 never */
+	int64_t			 bad_until, plain_until;	/* mono ms */
+	struct tls_session	*tls;
+};
+
+TAILQ_HEAD(deliver_sessions, deliver_session);
+
+/* One destination: hosts that are tried in order, and the domains that go there. */
+struct deliver_dest {
+	struct deliver		*d;
+	char			*name;
+	enum rules_tls		 tls;
+	struct deliver_host	*host;
+	size_t			 nhosts;
+	struct destination	 health;
+	char			*reason;	/* last failure; "" none */
+	int64_t			 since;		/* wall s of the present state */
+
+	struct deliver_domains	 domains;
+	size_t			 ndomains;
+	struct deliver_domains	 ready;		/* with jobs, in turn */
+	struct deliver_domains	 hungry;	/* to ask the store about, in turn */
+	size_t			 nready;	/* jobs */
+	unsigned		 asked;		/* jobs asked for in leases that are out */
+
+	struct deliver_sessions	 sessions;
+	unsigned		 nsessions;
+	struct deliver_sessions	 idle;		/* ready, without a job */
+	unsigned		 nopening;	/* not ready yet */
+	unsigned		 nbusy;		/* with a job */
+
+	struct event		*timer;		/* the next probe */
+	bool			 starved;	/* waits for a place under the common bounds */
+	TAILQ_ENTRY(deliver_dest) all, starved_link;
+
+	/* The last outage, for the log. */
+	int64_t			 down_at, up_at;	/* mono ms; 0 none, not yet */
+	uint64_t		 drained;	/* messages since up_at */
+};
+TAILQ_HEAD(deliver_dests, deliver_dest);
+
+struct deliver_session {
+	struct deliver_dest	*dest;
+	TAILQ_ENTRY(deliver_session) link, idle_link;
+	bool			 is_idle;
+	bool			 probe;
+	struct resolve_query	*query;
+	struct smtp_io		*io;
+	struct smtp_client	*client;
+	size_t			 host, addr;	/* being tried or used */
+	size_t			 first_host;
+	bool			 plain;		/* no TLS this time */
+	bool			 ready;		/* was SMTP_READY once */
+	bool			 stirred;	/* a reply came since the last step */
+	char			*relay;		/* "host[addr]:port" */
+	int64_t			 opened, progress;	/* mono ms */
+
+	struct job		*job;
+	int64_t			 started;	/* mono ms: the job's turn */
+	unsigned		 seq;		/* next chunk of a large body */
+	bool			 reading;	/* a chunk is on its way */
+	unsigned		 sent;		/* messages on this connection */
+};
+
+struct deliver_suspect {
+	int64_t			 message_id;
+	unsigned		 broken;	/* connections that broke with it */
+};
+
+struct deliver {
+	struct event_base	*base;
+	struct store		*store;
+	const struct conf	*conf;
+	struct ruleset		*rules;
+	struct resolve		*resolve;
+	struct tls_client	*tls;
+
+	void			*domain_tree, *dest_tree;	/* tsearch(3), by name */
+	struct deliver_domains	 domains;
+	struct deliver_dests	 dests;
+	struct deliver_dests	 starved;
+	unsigned		 ndown;
+	unsigned		 unused;	/* destinations without a domain */
+
+	unsigned		 leased;	/* jobs that the store lent and has not got back durably */
+	unsigned		 asked;		/* … and asked for */
+	unsigned		 unsettled;	/* … and handed back, not yet durable */
+	size_t			 bytes;		/* of bodies held */
+	unsigned		 inflight;	/* sessions with a job */
+
+	struct event		*wake, *sweeper, *reaper;
+	int64_t			 wake_at;	/* wall s; 0 unarmed */
+	int64_t			 offset;	/* wall - mono, ms */
+	int64_t			 started;	/* wall s */
+	int64_t			 counted;	/* mono ms of the last store_domains() for a log line */
+	bool			 census_due;	/* the store could not be asked */
+	uint32_t		 noise;
+
+	struct deliver_suspect	 suspect[DELIVER_SUSPECTS];
+	size_t			 next_suspect;
+	unsigned		 nsuspects;
+
+	bool			 draining;
+	struct event		*drain_timer;
+	void			(*drained)(void *);
+	void			*drained_arg;
+};
+
+/* deliver.c */
+uint32_t deliver_noise(struct deliver *);
+void	deliver_drain_check(struct deliver *);
+
+/* deliver_route.c */
+void	deliver_route_all(struct deliver *);	/* after new rules */
+struct deliver_domain *deliver_route_domain(struct deliver *, const char *name);	/* made if new */
+void	deliver_route_report(struct deliver_domain *);	/* says once that no rule names it */
+void	deliver_route_reap(struct deliver *);	/* soon: destinations that nothing needs go */
+void	deliver_route_new(struct deliver *);
+void	deliver_route_free(struct deliver *);
+
+/* deliver_lease.c */
+void	deliver_hungry(struct deliver_domain *);
+/* Does whatever the state allows: leases, connects, starts messages. */
+void	deliver_pump(struct deliver_dest *);
+struct job *deliver_take(struct deliver_dest *);	/* the next job in turn; NULL: none now */
+void	deliver_put_back(struct deliver_domain *);	/* ready jobs return untried */
+void	deliver_released(struct deliver *);		/* a bound has room again */
+
+/* deliver_health.c */
+void	deliver_outcome(struct deliver_dest *, const struct deliver_session *except,
+	    enum outcome_dest, const char *reason);
+void	deliver_idle(struct deliver_dest *);		/* nothing is due, nothing in flight */
+void	deliver_probe_arm(struct deliver_dest *);
+void	deliver_hurry(struct deliver_dest *);
+void	deliver_health_new(struct deliver_dest *);
+void	deliver_health_free(struct deliver_dest *);
+
+/* deliver_session.c */
+void	deliver_session_open(struct deliver_dest *, bool probe);
+bool	deliver_session_next(struct deliver_session *);	/* takes a job; false: none, it is idle */
+void	deliver_session_quit(struct deliver_session *);	/* an idle one */
+void	deliver_session_cut(struct deliver_session **, const char *why);
+
+/* deliver_settle.c */
+/* Ends s->job by its verdicts. False: some recipients go in a following transaction first. */
+bool	deliver_settle(struct deliver_session *);
+void	deliver_untried(struct deliver *, struct job **);	/* the job goes back as it was */
+
+/* deliver_suspect.c */
+/* A connection broke in the middle of this message. True: so often in a row that it must step back. */
+bool	deliver_suspect_broke(struct deliver *, int64_t message_id);
+void	deliver_suspect_clear(struct deliver *, int64_t message_id);
+
+/* deliver_clock.c */
+void	deliver_due(struct deliver_domain *, int64_t wall);	/* deferred until then */
+void	deliver_census(struct deliver *);	/* asks the store which domains wait */
+void	deliver_clock_start(struct deliver *);
+void	deliver_clock_stop(struct deliver *);
+
+#endif

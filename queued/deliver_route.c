@@ -1,0 +1,289 @@
+/*
+ * deliver_route.c -- which domain's mail goes to which destination.
+ *
+ * The rules name a destination by its canonical text; equal text is one
+ * destination with one health. A domain that loses its rule keeps its mail:
+ * dest is NULL, nothing is leased, and it is said once. New rules apply to
+ * queued mail at once: jobs that wait for a session go back to
+ * the store and are leased again for the new place; running sessions finish.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <assert.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "queued/deliver_private.h"
+
+static int
+by_domain_name(const void *a, const void *b)
+{
+	return strcmp(((const struct deliver_domain *)a)->name,
+	    ((const struct deliver_domain *)b)->name);
+}
+
+static int
+by_dest_name(const void *a, const void *b)
+{
+	return strcmp(((const struct deliver_dest *)a)->name,
+	    ((const struct deliver_dest *)b)->name);
+}
+
+static void
+tree_add(void **tree, void *node, int (*cmp)(const void *, const void *))
+{
+	if (tsearch(node, tree, cmp) == NULL)
+		log_fatal("out of memory");
+}
+
+/* --- destinations -------------------------------------------------------- */
+
+static void
+add_hosts(struct deliver_dest *dest, const struct endpoint_list *list)
+{
+	dest->host = xcalloc(list->n, sizeof(*dest->host));
+	dest->nhosts = list->n;
+	for (size_t i = 0; i < list->n; i++) {
+		dest->host[i].name = xstrdup(list->v[i].host);
+		dest->host[i].port = list->v[i].port;
+	}
+}
+
+static struct deliver_dest *
+dest_get(struct deliver *d, const struct rules_domain *rule)
+{
+	struct deliver_dest key = { .name = rule->destination }, *dest;
+	void *found = tfind(&key, &d->dest_tree, by_dest_name);
+	int64_t now = clock_mono_ms();
+
+	if (found != NULL)
+		return *(struct deliver_dest **)found;
+	dest = xcalloc(1, sizeof(*dest));
+	dest->d = d;
+	dest->name = xstrdup(rule->destination);
+	dest->tls = rule->tls;
+	dest->reason = xstrdup("");
+	dest->since = clock_wall();
+	add_hosts(dest, &rule->primary);
+	destination_init(&dest->health, ruleset_settings(d->rules)->concurrency, now);
+	TAILQ_INIT(&dest->domains);
+	TAILQ_INIT(&dest->ready);
+	TAILQ_INIT(&dest->hungry);
+	TAILQ_INIT(&dest->sessions);
+	TAILQ_INIT(&dest->idle);
+	deliver_health_new(dest);
+	tree_add(&d->dest_tree, dest, by_dest_name);
+	TAILQ_INSERT_TAIL(&d->dests, dest, all);
+	d->unused++;
+	return dest;
+}
+
+static void
+dest_free(struct deliver_dest *dest)
+{
+	struct deliver *d = dest->d;
+
+	assert(dest->ndomains == 0 && dest->nsessions == 0);
+	d->unused--;
+	(void)tdelete(dest, &d->dest_tree, by_dest_name);
+	TAILQ_REMOVE(&d->dests, dest, all);
+	if (dest->starved)
+		TAILQ_REMOVE(&d->starved, dest, starved_link);
+	deliver_health_free(dest);
+	for (size_t i = 0; i < dest->nhosts; i++) {
+		free(dest->host[i].name);
+		tls_session_free(&dest->host[i].tls);
+	}
+	free(dest->host);
+	free(dest->reason);
+	free(dest->name);
+	free(dest);
+}
+
+static void
+reap(evutil_socket_t fd, short what, void *arg)
+{
+	struct deliver *d = arg;
+	struct deliver_dest *dest, *next;
+
+	(void)fd;
+	(void)what;
+	for (dest = TAILQ_FIRST(&d->dests); dest != NULL; dest = next) {
+		next = TAILQ_NEXT(dest, all);
+		if (dest->ndomains == 0 && dest->nsessions == 0)
+			dest_free(dest);
+	}
+}
+
+void
+deliver_route_reap(struct deliver *d)
+{
+	if (d->unused > 0)
+		event_active(d->reaper, EV_TIMEOUT, 0);
+}
+
+void
+deliver_route_new(struct deliver *d)
+{
+	TAILQ_INIT(&d->domains);
+	TAILQ_INIT(&d->dests);
+	TAILQ_INIT(&d->starved);
+	d->reaper = evtimer_new(d->base, reap, d);
+	if (d->reaper == NULL)
+		log_fatal("out of memory");
+}
+
+/* --- domains ------------------------------------------------------------- */
+
+static void
+unlink_domain(struct deliver_domain *dom)
+{
+	struct deliver_dest *dest = dom->dest;
+
+	if (dest == NULL)
+		return;
+	deliver_put_back(dom);
+	if (dom->in_hungry)
+		TAILQ_REMOVE(&dest->hungry, dom, hungry_link);
+	dom->in_hungry = false;
+	if (dom->asked_by == dest) {
+		dest->asked -= dom->asked;
+		dom->asked_by = NULL;
+	}
+	TAILQ_REMOVE(&dest->domains, dom, of_dest);
+	if (--dest->ndomains == 0)
+		dest->d->unused++;
+	dom->dest = NULL;
+}
+
+static void
+link_domain(struct deliver_domain *dom, struct deliver_dest *dest)
+{
+	dom->dest = dest;
+	TAILQ_INSERT_TAIL(&dest->domains, dom, of_dest);
+	if (dest->ndomains++ == 0)
+		dest->d->unused--;
+	if (dom->hungry && !dom->leasing) {
+		TAILQ_INSERT_TAIL(&dest->hungry, dom, hungry_link);
+		dom->in_hungry = true;
+	}
+}
+
+/* Points the domain where the present rules say. */
+static void
+route(struct deliver *d, struct deliver_domain *dom)
+{
+	const struct rules_domain *rule = ruleset_domain(d->rules, dom->name);
+	struct deliver_dest *dest = NULL, *old = dom->dest;
+
+	if (rule != NULL && rule->primary.n > 0) {
+		dest = dest_get(d, rule);
+		dom->schedule = *rule->schedule;
+		dom->reported = false;
+	}
+	if (dest == old)
+		return;
+	unlink_domain(dom);
+	if (dest != NULL)
+		link_domain(dom, dest);
+	if (old == NULL)
+		return;
+	/* Its connections have nothing to carry any more. */
+	if (old->ndomains == 0) {
+		struct deliver_session *s, *next;
+
+		for (s = TAILQ_FIRST(&old->idle); s != NULL; s = next) {
+			next = TAILQ_NEXT(s, idle_link);
+			deliver_session_quit(s);
+		}
+		deliver_route_reap(d);
+	}
+}
+
+struct deliver_domain *
+deliver_route_domain(struct deliver *d, const char *name)
+{
+	struct deliver_domain key, *dom;
+	void *found;
+
+	memset(&key, 0, sizeof(key));
+	key.name = xstrdup(name);
+	found = tfind(&key, &d->domain_tree, by_domain_name);
+	if (found != NULL) {
+		free(key.name);
+		return *(struct deliver_domain **)found;
+	}
+	dom = xcalloc(1, sizeof(*dom));
+	dom->d = d;
+	dom->name = key.name;
+	dom->ready_tail = &dom->ready;
+	tree_add(&d->domain_tree, dom, by_domain_name);
+	TAILQ_INSERT_TAIL(&d->domains, dom, all);
+	route(d, dom);
+	return dom;
+}
+
+static void
+domain_free(struct deliver *d, struct deliver_domain *dom)
+{
+	unlink_domain(dom);
+	store_forget(d->store, dom);
+	(void)tdelete(dom, &d->domain_tree, by_domain_name);
+	TAILQ_REMOVE(&d->domains, dom, all);
+	free(dom->name);
+	free(dom);
+}
+
+void
+deliver_route_report(struct deliver_domain *dom)
+{
+	if (dom->dest != NULL || dom->reported)
+		return;
+	dom->reported = true;
+	log_warn("domain=%s reason=\"no rule for domain\" its mail stays queued", dom->name);
+}
+
+void
+deliver_route_all(struct deliver *d)
+{
+	unsigned limit = ruleset_settings(d->rules)->concurrency;
+	struct deliver_domain *dom, *next;
+	struct deliver_dest *dest, *next_dest;
+
+	for (size_t i = 0; i < ruleset_ndomains(d->rules); i++)
+		(void)deliver_route_domain(d, ruleset_domain_at(d->rules, i)->name);
+	for (dom = TAILQ_FIRST(&d->domains); dom != NULL; dom = next) {
+		bool waits = dom->hungry || dom->leasing || dom->nready > 0 || dom->next_due != 0;
+
+		next = TAILQ_NEXT(dom, all);
+		route(d, dom);
+		if (dom->dest != NULL)
+			continue;
+		if (waits || dom->leasing)
+			deliver_route_report(dom);
+		else
+			domain_free(d, dom);
+	}
+	for (dest = TAILQ_FIRST(&d->dests); dest != NULL; dest = next_dest) {
+		next_dest = TAILQ_NEXT(dest, all);
+		destination_limit(&dest->health, limit);
+		deliver_pump(dest);
+	}
+}
+
+void
+deliver_route_free(struct deliver *d)
+{
+	struct deliver_domain *dom;
+	struct deliver_dest *dest;
+
+	while ((dom = TAILQ_FIRST(&d->domains)) != NULL)
+		domain_free(d, dom);
+	while ((dest = TAILQ_FIRST(&d->dests)) != NULL)
+		dest_free(dest);
+	event_free(d->reaper);
+}

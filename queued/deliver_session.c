@@ -1,0 +1,602 @@
+/*
+ * deliver_session.c -- one SMTP session: the glue between machine, socket and store.
+ *
+ * The machine (smtp_client) says what it waits for; this sends what it
+ * wrote, arms the deadline of that state, and feeds it. A job is taken
+ * only when the session is ready for one, so a connection that is refused, or answered 421,
+ * touches no message. Each host's addresses, then the next host, are tried before the
+ * destination hears of a failure.
+ *
+ * Whatever happens to a session, its job is settled exactly once.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/conf.h"
+#include "common/log.h"
+#include "queued/deliver_private.h"
+
+static void connect_host(struct deliver_session *);
+static void step(struct deliver_session *);
+
+static struct deliver_host *
+host_of(const struct deliver_session *s)
+{
+	return &s->dest->host[s->host];
+}
+
+/* --- the end ------------------------------------------------------------- */
+
+static void
+close_connection(struct deliver_session *s)
+{
+	resolve_cancel(&s->query);
+	smtp_io_free(&s->io);
+	smtp_client_free(&s->client);
+}
+
+static void
+set_idle(struct deliver_session *s, bool idle)
+{
+	if (s->is_idle == idle)
+		return;
+	s->is_idle = idle;
+	if (idle)
+		TAILQ_INSERT_TAIL(&s->dest->idle, s, idle_link);
+	else
+		TAILQ_REMOVE(&s->dest->idle, s, idle_link);
+}
+
+/* Out of all lists; the job must be settled. */
+static void
+session_free(struct deliver_session *s)
+{
+	struct deliver_dest *dest = s->dest;
+
+	assert(s->job == NULL);
+	set_idle(s, false);
+	store_forget(dest->d->store, s);
+	close_connection(s);
+	TAILQ_REMOVE(&dest->sessions, s, link);
+	dest->nsessions--;
+	if (!s->ready)
+		dest->nopening--;
+	free(s->relay);
+	free(s);
+}
+
+static void
+session_end(struct deliver_session *s)
+{
+	struct deliver_dest *dest = s->dest;
+	struct deliver *d = dest->d;
+
+	session_free(s);
+	deliver_pump(dest);
+	deliver_route_reap(d);
+	deliver_drain_check(d);
+}
+
+static void
+settle_now(struct deliver_session *s)
+{
+	s->dest->nbusy--;
+	s->dest->d->inflight--;
+	(void)deliver_settle(s);
+	assert(s->job == NULL);
+}
+
+/* "host[addr]:port: lost connection while sending DATA" */
+static char *
+reason_of(const struct deliver_session *s, const struct smtp_verdict *v)
+{
+	const char *dsn = v->dsn, *gap = *dsn != '\0' ? " " : "";
+
+	if (v->event == SMTP_EV_REPLY)
+		return xasprintf("%s: said: %d%s%s %s (%s)", s->relay, v->code, gap, dsn, v->text,
+		    smtp_state_words(v->phase));
+	return xasprintf("%s: %s %s", s->relay, v->text, smtp_state_words(v->phase));
+}
+
+static enum outcome_dest
+judge_end(const struct deliver_session *s, const struct smtp_verdict *v)
+{
+	enum outcome_dest what = outcome_of(v).dest;
+
+	/* RFC 5321 3.8 and custom: enough messages for one connection; the next greeting tells more. */
+	if (s->sent > 0 && v->event == SMTP_EV_REPLY && what == OUTCOME_BUSY &&
+	    (v->phase == SMTP_READY || v->phase == SMTP_XFORWARD || v->phase == SMTP_MAIL))
+		return OUTCOME_ALIVE;
+	if (v->phase == SMTP_READY && s->sent == 0)
+		return OUTCOME_DEAD;
+	return what;
+}
+
+/* The machine is closed after a failure of an established session. */
+static void
+session_failed(struct deliver_session *s)
+{
+	const struct smtp_verdict *v = smtp_client_end(s->client);
+	enum outcome_dest what;
+	char *reason;
+
+	if (v->event == SMTP_EV_NONE) {		/* an orderly QUIT */
+		session_end(s);
+		return;
+	}
+	what = judge_end(s, v);
+	reason = reason_of(s, v);
+	if (v->phase != SMTP_READY || what == OUTCOME_DEAD)
+		log_info("session relay=%s ended: %s", s->relay, reason);
+	if (s->job != NULL)
+		settle_now(s);
+	if (v->phase != SMTP_READY || what == OUTCOME_DEAD)
+		deliver_outcome(s->dest, s, what, reason);
+	free(reason);
+	session_end(s);
+}
+
+/* --- the next address ---------------------------------------------------- */
+
+static bool
+others_work(const struct deliver_session *s)
+{
+	const struct deliver_session *o;
+
+	TAILQ_FOREACH(o, &s->dest->sessions, link)
+		if (o != s && o->ready)
+			return true;
+	return false;
+}
+
+/* The host failed altogether; false: it was the last. */
+static bool
+next_host(struct deliver_session *s)
+{
+	host_of(s)->bad_until = clock_mono_ms() + DELIVER_HOST_BAD;
+	s->host = (s->host + 1) % s->dest->nhosts;
+	s->addr = 0;
+	return s->host != s->first_host;
+}
+
+/* An opening failed. Goes on elsewhere, or tells the destination. */
+static void
+opening_failed(struct deliver_session *s, enum outcome_dest what, const char *reason)
+{
+	struct deliver_dest *dest = s->dest;
+	bool more;
+
+	close_connection(s);
+	log_debug("destination=%s %s", dest->name, reason);
+	if (what == OUTCOME_BUSY && others_work(s))
+		more = false;		/* it works, it just wants no more of us */
+	else if (s->addr + 1 < host_of(s)->addrs.n)
+		more = ++s->addr > 0;
+	else
+		more = next_host(s);
+	if (more && !dest->d->draining) {
+		connect_host(s);
+		return;
+	}
+	deliver_outcome(dest, s, what, reason);
+	session_end(s);
+}
+
+/* The machine closed before it was ready. */
+static void
+refused(struct deliver_session *s)
+{
+	const struct smtp_verdict *v = smtp_client_end(s->client);
+	enum outcome_dest what = outcome_of(v).dest;
+	char *reason = reason_of(s, v);
+
+	if (v->event == SMTP_EV_TLS && v->phase == SMTP_TLS && s->dest->tls == TLS_MAY &&
+	    !s->plain) {
+		log_info("%s; trying without TLS", reason);
+		host_of(s)->plain_until = clock_mono_ms() + DELIVER_HOST_PLAIN;
+		close_connection(s);
+		connect_host(s);
+	} else {
+		opening_failed(s, what, reason);
+	}
+	free(reason);
+}
+
+/* --- the body ------------------------------------------------------------ */
+
+static void
+got_chunk(void *arg, enum store_result result, const char *data, size_t len, bool last)
+{
+	struct deliver_session *s = arg;
+
+	s->reading = false;
+	if (result != STORE_OK) {
+		/* Our own fault (P3): cut the connection, so that half a message is none. */
+		log_error("%s: cannot read the message from the store", s->job->queue_id);
+		(void)smtp_client_lost(s->client, SMTP_EV_FAULT, "the message is not readable here");
+		step(s);
+		return;
+	}
+	s->seq++;
+	(void)smtp_client_chunk(s->client, data, len, last);
+	step(s);
+}
+
+static void
+want_chunk(struct deliver_session *s)
+{
+	if (s->reading)
+		return;
+	s->reading = true;
+	store_body(s->dest->d->store, s->job->message_id, s->seq, got_chunk, s);
+}
+
+/* --- driving ------------------------------------------------------------- */
+
+static void
+to_idle(struct deliver_session *s)
+{
+	struct deliver_dest *dest = s->dest;
+
+	if (dest->d->draining || dest->ndomains == 0 || dest->health.state == DEST_DOWN) {
+		set_idle(s, true);
+		deliver_session_quit(s);
+		return;
+	}
+	set_idle(s, true);
+	smtp_io_deadline(s->io, DELIVER_IDLE);
+}
+
+static bool
+worn_out(const struct deliver_session *s)
+{
+	const struct rules_settings *set = ruleset_settings(s->dest->d->rules);
+
+	return s->sent >= set->connection_messages ||
+	    clock_mono_ms() - s->opened >= (int64_t)set->connection_time * 1000;
+}
+
+static void
+take(struct deliver_session *s, struct job *job)
+{
+	set_idle(s, false);
+	s->job = job;
+	s->seq = 0;
+	s->started = clock_mono_ms();
+	s->dest->nbusy++;
+	s->dest->d->inflight++;
+	(void)smtp_client_send(s->client, job);
+}
+
+bool
+deliver_session_next(struct deliver_session *s)
+{
+	struct job *job;
+
+	assert(s->is_idle && s->job == NULL);
+	if (worn_out(s)) {
+		deliver_session_quit(s);
+		return true;
+	}
+	job = deliver_take(s->dest);
+	if (job == NULL)
+		return false;
+	take(s, job);
+	step(s);
+	return true;
+}
+
+/* The machine is ready: settle what is done, take what is next. Returns false when s is idle. */
+static bool
+on_ready(struct deliver_session *s)
+{
+	struct deliver_dest *dest = s->dest;
+	struct job *job;
+
+	if (!s->ready) {
+		s->ready = true;
+		dest->nopening--;
+		host_of(s)->bad_until = 0;
+	}
+	s->progress = clock_mono_ms();
+	if (s->job != NULL) {
+		if (!deliver_settle(s)) {
+			s->seq = 0;
+			(void)smtp_client_again(s->client);
+			return true;
+		}
+		s->sent++;
+		dest->nbusy--;
+		dest->d->inflight--;
+		deliver_drain_check(dest->d);
+	}
+	if (worn_out(s) && dest->health.state != DEST_PROBING) {
+		(void)smtp_client_quit(s->client);
+		return true;
+	}
+	job = dest->health.state != DEST_DOWN ? deliver_take(dest) : NULL;
+	if (job == NULL)
+		return false;
+	take(s, job);
+	return true;
+}
+
+static void
+handshake(struct deliver_session *s)
+{
+	struct deliver_host *host = host_of(s);
+
+	smtp_io_deadline(s->io, smtp_state_timeout(SMTP_TLS, s->dest->d->conf));
+	if (smtp_io_starttls(s->io, s->dest->d->tls, host->name, &host->tls))
+		return;
+	(void)smtp_client_lost(s->client, SMTP_EV_BROKEN, "plaintext after the reply to STARTTLS");
+	refused(s);
+}
+
+static unsigned
+deadline_of(const struct deliver_session *s, enum smtp_state state)
+{
+	unsigned seconds = smtp_state_timeout(state, s->dest->d->conf);
+
+	if (s->probe && !s->ready && seconds > DELIVER_PROBE_GREETING)
+		seconds = DELIVER_PROBE_GREETING;
+	return seconds;
+}
+
+/* Does what the machine's state asks for, until it waits for the peer. s may be gone afterwards. */
+static void
+step(struct deliver_session *s)
+{
+	struct deliver_dest *dest = s->dest;
+	enum smtp_state state = smtp_client_state(s->client), waits = SMTP_CONNECT;
+
+	for (;;) {
+		if (state == SMTP_CLOSED) {
+			if (s->ready)
+				session_failed(s);
+			else
+				refused(s);
+			return;
+		}
+		if (state == SMTP_TLS) {
+			handshake(s);
+			return;
+		}
+		if (state == SMTP_READY && !on_ready(s)) {
+			to_idle(s);
+			deliver_pump(dest);
+			return;
+		}
+		state = smtp_client_state(s->client);
+		if (state == SMTP_READY)	/* a message that this peer cannot take */
+			continue;
+		if (state != waits)
+			smtp_io_deadline(s->io, deadline_of(s, state));
+		waits = state;
+		if (!smtp_io_flush(s->io))
+			return;			/* drained or failed follows */
+		state = smtp_client_drained(s->client);
+		if (smtp_client_wants_chunk(s->client)) {
+			want_chunk(s);
+			return;
+		}
+		if (state == waits)
+			return;
+	}
+}
+
+/* --- the socket's events ------------------------------------------------- */
+
+static void
+io_connected(void *arg)
+{
+	struct deliver_session *s = arg;
+
+	smtp_io_deadline(s->io, deadline_of(s, smtp_client_connected(s->client)));
+}
+
+static void
+io_reply(void *arg, const struct wire_reply *r)
+{
+	struct deliver_session *s = arg;
+
+	switch (smtp_client_state(s->client)) {
+	case SMTP_CLOSED:
+		return;
+	case SMTP_TLS:
+		(void)smtp_client_lost(s->client, SMTP_EV_BROKEN,
+		    "plaintext after the reply to STARTTLS");
+		return;
+	case SMTP_CONNECT: case SMTP_GREETING: case SMTP_EHLO: case SMTP_HELO:
+	case SMTP_STARTTLS: case SMTP_READY: case SMTP_XFORWARD: case SMTP_MAIL:
+	case SMTP_RCPT: case SMTP_DATA: case SMTP_BODY: case SMTP_FINAL:
+	case SMTP_RSET: case SMTP_QUIT:
+		break;
+	}
+	set_idle(s, false);
+	s->stirred = true;
+	s->progress = clock_mono_ms();
+	(void)smtp_client_reply(s->client, r);
+}
+
+static void
+io_pause(void *arg)
+{
+	struct deliver_session *s = arg;
+
+	/* Half a reply is no progress: it must not move the deadline. */
+	if (!s->stirred)
+		return;
+	s->stirred = false;
+	step(s);
+}
+
+static void
+io_handshake(void *arg, bool ok, const char *why)
+{
+	struct deliver_session *s = arg;
+	struct buf b = BUF_INIT;
+
+	if (ok) {
+		smtp_io_describe_tls(s->io, &b);
+		log_debug("relay=%s tls=\"%s\"", s->relay, buf_str(&b));
+		buf_free(&b);
+	}
+	(void)smtp_client_tls(s->client, ok, why);
+	step(s);
+}
+
+static void
+io_drained(void *arg)
+{
+	struct deliver_session *s = arg;
+
+	(void)smtp_client_drained(s->client);
+	step(s);
+}
+
+static void
+io_failed(void *arg, enum smtp_event event, const char *why)
+{
+	struct deliver_session *s = arg;
+
+	if (event == SMTP_EV_TIMEOUT && s->is_idle) {
+		deliver_session_quit(s);
+		return;
+	}
+	set_idle(s, false);
+	if (smtp_client_state(s->client) != SMTP_CLOSED)
+		(void)smtp_client_lost(s->client, event, why);
+	step(s);
+}
+
+static const struct smtp_io_handlers handlers = {
+	.connected = io_connected,
+	.reply = io_reply,
+	.pause = io_pause,
+	.handshake = io_handshake,
+	.drained = io_drained,
+	.failed = io_failed,
+};
+
+/* --- connecting ---------------------------------------------------------- */
+
+static void
+connect_addr(struct deliver_session *s)
+{
+	struct deliver *d = s->dest->d;
+	struct deliver_host *host = host_of(s);
+	unsigned seconds = smtp_state_timeout(SMTP_CONNECT, d->conf);
+	const struct resolve_addr *a = &host->addrs.v[s->addr];
+	char text[RESOLVE_TEXT];
+
+	if (s->probe && seconds > DELIVER_PROBE_CONNECT)
+		seconds = DELIVER_PROBE_CONNECT;
+	resolve_format(a, text);
+	free(s->relay);
+	s->relay = xasprintf("%s[%s]:%u", host->name, text, host->port);
+	s->plain = s->dest->tls == TLS_OFF ||
+	    (s->dest->tls == TLS_MAY && clock_mono_ms() < host->plain_until);
+	s->io = smtp_io_new(d->base, a, seconds, &handlers, s);
+	s->client = smtp_client_new(d->conf->hostname, s->plain ? TLS_OFF : s->dest->tls,
+	    smtp_io_out(s->io));
+}
+
+static void
+resolved(void *arg, const struct resolve_list *list, const char *why)
+{
+	struct deliver_session *s = arg;
+	struct deliver_host *host = host_of(s);
+	char *reason;
+
+	if (list->n > 0) {
+		host->addrs = *list;
+		host->resolved = clock_mono_ms();
+	} else if (host->addrs.n == 0) {
+		reason = xasprintf("cannot resolve %s: %s", host->name, why);
+		opening_failed(s, OUTCOME_DEAD, reason);
+		free(reason);
+		return;
+	}
+	/* An old answer is better than none: name servers die with the hosts they name. */
+	connect_addr(s);
+}
+
+static void
+connect_host(struct deliver_session *s)
+{
+	struct deliver_host *host = host_of(s);
+	int64_t now = clock_mono_ms();
+
+	if (s->addr > 0 || (host->resolved != 0 && now - host->resolved < DELIVER_HOST_FRESH)) {
+		connect_addr(s);
+	} else if (resolve_numeric(host->name, host->port, &host->addrs)) {
+		host->resolved = now;
+		connect_addr(s);
+	} else {
+		free(s->relay);
+		s->relay = xstrdup(host->name);
+		resolve_host(s->dest->d->resolve, host->name, host->port, resolved, s, &s->query);
+	}
+}
+
+/* The first host that did not fail lately; with all of them bad, the first. */
+static size_t
+choose_host(struct deliver_dest *dest)
+{
+	int64_t now = clock_mono_ms();
+
+	for (size_t i = 0; i < dest->nhosts; i++) {
+		if (dest->host[i].bad_until > now)
+			continue;
+		/* One session finds out whether it is good again; the others stay away meanwhile. */
+		if (dest->host[i].bad_until != 0)
+			dest->host[i].bad_until = now + DELIVER_HOST_BAD;
+		return i;
+	}
+	return 0;
+}
+
+void
+deliver_session_open(struct deliver_dest *dest, bool probe)
+{
+	struct deliver_session *s = xcalloc(1, sizeof(*s));
+
+	s->dest = dest;
+	s->probe = probe;
+	s->opened = s->progress = clock_mono_ms();
+	s->host = s->first_host = choose_host(dest);
+	TAILQ_INSERT_TAIL(&dest->sessions, s, link);
+	dest->nsessions++;
+	dest->nopening++;
+	connect_host(s);
+}
+
+void
+deliver_session_quit(struct deliver_session *s)
+{
+	assert(s->is_idle);
+	set_idle(s, false);
+	(void)smtp_client_quit(s->client);
+	smtp_io_deadline(s->io, smtp_state_timeout(SMTP_QUIT, s->dest->d->conf));
+	(void)smtp_io_flush(s->io);
+}
+
+void
+deliver_session_cut(struct deliver_session **sp, const char *why)
+{
+	struct deliver_session *s = *sp;
+
+	if (s->job != NULL) {
+		if (smtp_client_state(s->client) != SMTP_CLOSED)
+			(void)smtp_client_lost(s->client, SMTP_EV_LOST, why);
+		settle_now(s);
+	}
+	session_free(s);
+	*sp = NULL;
+}

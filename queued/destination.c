@@ -1,0 +1,196 @@
+/*
+ * destination.c -- up, down, probing, ramping: one route's health.
+ *
+ *	          dead, nobody else works             due
+ *	UP, RAMPING ---------------------> DOWN -------------> PROBING
+ *	  ^  |                              ^                    |
+ *	  |  +- busy, dead, 4xx storm:      +--- dead, busy -----+
+ *	  |     the window shrinks                               | a message was judged
+ *	  +----- window at its limit, or no mail ---- RAMPING <--+
+ *
+ * Slow start: one connection, doubled after a round (as many deliveries as the window is
+ * wide), until the limit or the width at which trouble was seen; from there one more a
+ * round. A shrink forbids growth for a while, longer each time (hysteresis): a primary that
+ * takes only two connections sees few attempts at a third.
+ *
+ * Promise P6: DOWN allows no connection until next_probe, then exactly one.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "queued/destination.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void
+set_state(struct destination *d, enum destination_state s, int64_t now)
+{
+	if (d->state == s)
+		return;
+	d->state = s;
+	d->since = now;
+}
+
+void
+destination_init(struct destination *d, unsigned limit, int64_t now)
+{
+	memset(d, 0, sizeof(*d));
+	d->state = DEST_UP;
+	d->since = now;
+	d->window = 1;
+	d->limit = limit;
+	d->threshold = limit;
+}
+
+void
+destination_limit(struct destination *d, unsigned limit)
+{
+	assert(limit >= 1);
+	if (d->threshold == d->limit || d->threshold > limit)
+		d->threshold = limit;
+	d->limit = limit;
+	if (d->window > limit)
+		d->window = limit;
+}
+
+unsigned
+destination_allows(const struct destination *d, unsigned open, int64_t now)
+{
+	switch (d->state) {
+	case DEST_UP:
+	case DEST_RAMPING:
+		return open < d->window ? d->window - open : 0;
+	case DEST_DOWN:
+		return open == 0 && now >= d->next_probe ? 1 : 0;
+	case DEST_PROBING:
+	case DEST_HELD:
+		return 0;
+	}
+	return 0;
+}
+
+void
+destination_probe(struct destination *d, int64_t now)
+{
+	assert(d->state == DEST_DOWN);
+	set_state(d, DEST_PROBING, now);
+	d->window = 1;
+}
+
+static void
+shrink(struct destination *d, unsigned to, int64_t now)
+{
+	if (to < 1)
+		to = 1;
+	d->round = 0;
+	d->soft = 0;
+	d->threshold = to;
+	if (to >= d->window && now < d->calm_until)
+		return;		/* the same trouble, already answered */
+	if (to < d->window)
+		d->window = to;
+	d->calm = d->calm == 0 ? DESTINATION_CALM_MIN : d->calm * 2;
+	if (d->calm > DESTINATION_CALM_MAX)
+		d->calm = DESTINATION_CALM_MAX;
+	d->calm_until = now + d->calm;
+}
+
+static void
+grow(struct destination *d, int64_t now)
+{
+	d->soft = 0;
+	if (d->window >= d->limit) {
+		d->calm = 0;
+		return;
+	}
+	if (++d->round < d->window || now < d->calm_until)
+		return;
+	d->round = 0;
+	d->window = d->window < d->threshold ? d->window * 2 : d->window + 1;
+	if (d->window > d->limit)
+		d->window = d->limit;
+}
+
+static void
+go_down(struct destination *d, int64_t probe_after, int64_t now)
+{
+	set_state(d, DEST_DOWN, now);
+	d->window = 1;
+	d->round = d->soft = 0;
+	d->threshold = d->limit;
+	d->calm = d->calm_until = 0;
+	d->next_probe = now + probe_after;
+}
+
+static void
+trouble(struct destination *d, enum outcome_dest what, unsigned working, int64_t probe_after,
+    int64_t now)
+{
+	if (d->state == DEST_DOWN)
+		return;			/* an old session's end; the probe is set */
+	if (d->state == DEST_PROBING || working == 0) {
+		/* Busy with nobody else there is as good as down: ask again at the probe's pace. */
+		go_down(d, probe_after, now);
+		return;
+	}
+	(void)what;
+	/* The others' number is what the peer can bear. */
+	shrink(d, working < d->window ? working : d->window, now);
+}
+
+bool
+destination_outcome(struct destination *d, enum outcome_dest what, unsigned working,
+    int64_t probe_after, int64_t now)
+{
+	enum destination_state before = d->state;
+
+	assert(d->window >= 1 && d->limit >= 1);
+	switch (what) {
+	case OUTCOME_GOOD:
+	case OUTCOME_ALIVE:
+	case OUTCOME_SOFT:
+		if (d->state == DEST_PROBING || d->state == DEST_DOWN)
+			set_state(d, DEST_RAMPING, now);
+		if (what == OUTCOME_SOFT && ++d->soft >= DESTINATION_SOFT_MAX)
+			shrink(d, d->window / 2, now);
+		if (what != OUTCOME_SOFT)
+			grow(d, now);
+		if (d->state == DEST_RAMPING && d->window >= d->limit)
+			set_state(d, DEST_UP, now);
+		break;
+	case OUTCOME_BUSY:
+	case OUTCOME_DEAD:
+		trouble(d, what, working, probe_after, now);
+		break;
+	}
+	return d->state != before;
+}
+
+bool
+destination_idle(struct destination *d, int64_t now)
+{
+	if (d->state != DEST_PROBING && d->state != DEST_RAMPING)
+		return false;
+	set_state(d, DEST_UP, now);
+	return true;
+}
+
+void
+destination_hurry(struct destination *d, int64_t now)
+{
+	d->next_probe = now;
+	d->calm_until = now;
+}
+
+int64_t
+destination_probe_interval(unsigned interval, unsigned budget, unsigned ndown, uint32_t noise)
+{
+	int64_t ms = (int64_t)interval * 1000;
+	int64_t least = (int64_t)ndown * 1000 / (budget > 0 ? budget : 1);
+
+	if (ms < least)
+		ms = least;
+	if (ms < 100)
+		ms = 100;
+	return ms - ms / 10 + ms * (int64_t)(noise % 201) / 1000;
+}

@@ -1,0 +1,222 @@
+/*
+ * t_destination.c -- health, probing and slow start, by tables of events.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "queued/destination.h"
+
+enum what { GOOD, ALIVE, SOFT, BUSY, DEAD, IDLE, PROBE, HURRY };
+
+struct step {
+	int64_t		 at;		/* ms */
+	enum what	 what;
+	unsigned	 working;
+	unsigned	 times;		/* 0 is once */
+	enum destination_state state;	/* afterwards */
+	unsigned	 window;
+};
+
+static void
+apply(struct destination *d, const struct step *s)
+{
+	switch (s->what) {
+	case GOOD: case ALIVE: case SOFT: case BUSY: case DEAD:
+		(void)destination_outcome(d, (enum outcome_dest)s->what, s->working, 2000, s->at);
+		break;
+	case IDLE:
+		(void)destination_idle(d, s->at);
+		break;
+	case PROBE:
+		assert_int_equal(1, destination_allows(d, 0, s->at));
+		destination_probe(d, s->at);
+		break;
+	case HURRY:
+		destination_hurry(d, s->at);
+		break;
+	}
+}
+
+static void
+play(const struct step *s, size_t n, unsigned limit)
+{
+	struct destination d;
+
+	destination_init(&d, limit, 0);
+	for (size_t i = 0; i < n; i++) {
+		for (unsigned k = 0; k < (s[i].times > 0 ? s[i].times : 1); k++)
+			apply(&d, &s[i]);
+		if (d.state != s[i].state || d.window != s[i].window)
+			fail_msg("step %zu: state %d window %u", i, (int)d.state, d.window);
+	}
+}
+#define PLAY(steps, limit) play(steps, sizeof(steps) / sizeof((steps)[0]), limit)
+
+static void
+test_outage(void **state)
+{
+	static const struct step steps[] = {
+		{ 0, GOOD, 0, 0, DEST_UP, 2 },
+		{ 10, DEAD, 0, 0, DEST_DOWN, 1 },
+		{ 20, DEAD, 0, 0, DEST_DOWN, 1 },	/* other sessions end too */
+		{ 2010, PROBE, 0, 0, DEST_PROBING, 1 },
+		{ 2020, DEAD, 0, 0, DEST_DOWN, 1 },
+		{ 4020, PROBE, 0, 0, DEST_PROBING, 1 },
+		{ 4030, BUSY, 0, 0, DEST_DOWN, 1 },	/* 421 with nobody else there */
+		{ 6030, PROBE, 0, 0, DEST_PROBING, 1 },
+		{ 6040, GOOD, 0, 0, DEST_RAMPING, 2 },
+		{ 6041, GOOD, 0, 2, DEST_RAMPING, 4 },
+		{ 6042, GOOD, 0, 4, DEST_UP, 8 },
+		{ 6043, GOOD, 0, 100, DEST_UP, 8 },
+	};
+
+	(void)state;
+	PLAY(steps, 8);
+}
+
+/* A refused message proves a working primary as well as an accepted one. */
+static void
+test_probe_refused(void **state)
+{
+	static const struct step steps[] = {
+		{ 0, DEAD, 0, 0, DEST_DOWN, 1 },
+		{ 2000, PROBE, 0, 0, DEST_PROBING, 1 },
+		{ 2001, SOFT, 0, 0, DEST_RAMPING, 1 },
+		{ 2002, IDLE, 0, 0, DEST_UP, 1 },
+	};
+	static const struct step no_mail[] = {
+		{ 0, DEAD, 0, 0, DEST_DOWN, 1 },
+		{ 2000, PROBE, 0, 0, DEST_PROBING, 1 },
+		{ 2001, IDLE, 0, 0, DEST_UP, 1 },
+	};
+
+	(void)state;
+	PLAY(steps, 20);
+	PLAY(no_mail, 20);
+}
+
+/* Two connections are borne, a third is answered 421: the window is 2, and tries at more get rare. */
+static void
+test_two_connections(void **state)
+{
+	static const struct step steps[] = {
+		{ 0, GOOD, 0, 3, DEST_UP, 4 },
+		{ 1, BUSY, 2, 0, DEST_UP, 2 },
+		{ 2, BUSY, 2, 0, DEST_UP, 2 },
+		{ 3, GOOD, 0, 1000, DEST_UP, 2 },	/* calm: no growth */
+		{ 15010, GOOD, 0, 2, DEST_UP, 3 },	/* one more, not double */
+		{ 15020, BUSY, 2, 0, DEST_UP, 2 },
+		{ 30030, GOOD, 0, 100, DEST_UP, 2 },	/* calm is longer now */
+		{ 45030, GOOD, 0, 2, DEST_UP, 3 },
+	};
+
+	(void)state;
+	PLAY(steps, 20);
+}
+
+static void
+test_storm(void **state)
+{
+	static const struct step steps[] = {
+		{ 0, GOOD, 0, 15, DEST_UP, 16 },
+		{ 1, SOFT, 0, 4, DEST_UP, 16 },
+		{ 2, GOOD, 0, 0, DEST_UP, 16 },		/* not in a row */
+		{ 3, SOFT, 0, 5, DEST_UP, 8 },
+		{ 4, SOFT, 0, 5, DEST_UP, 4 },
+		{ 5, SOFT, 0, 50, DEST_UP, 1 },		/* at least one, and never down by it */
+	};
+
+	(void)state;
+	PLAY(steps, 20);
+}
+
+static void
+test_lost_one_of_many(void **state)
+{
+	static const struct step steps[] = {
+		{ 0, GOOD, 0, 7, DEST_UP, 8 },
+		{ 1, DEAD, 7, 0, DEST_UP, 7 },
+		{ 2, DEAD, 6, 0, DEST_UP, 6 },
+		{ 3, DEAD, 0, 0, DEST_DOWN, 1 },
+		{ 4, GOOD, 0, 0, DEST_RAMPING, 2 },	/* a slow one got through after all */
+	};
+
+	(void)state;
+	PLAY(steps, 20);
+}
+
+static void
+test_allows(void **state)
+{
+	struct destination d;
+
+	(void)state;
+	destination_init(&d, 4, 0);
+	assert_int_equal(1, destination_allows(&d, 0, 0));
+	assert_int_equal(0, destination_allows(&d, 1, 0));
+	(void)destination_outcome(&d, OUTCOME_DEAD, 0, 2000, 100);
+	/* P6: nothing before the time, one at it, none while it runs. */
+	assert_int_equal(0, destination_allows(&d, 0, 2099));
+	assert_int_equal(1, destination_allows(&d, 0, 2100));
+	assert_int_equal(0, destination_allows(&d, 1, 2100));
+	destination_probe(&d, 2100);
+	assert_int_equal(0, destination_allows(&d, 0, 9999));
+	(void)destination_outcome(&d, OUTCOME_DEAD, 0, 2000, 3000);
+	destination_hurry(&d, 3001);
+	assert_int_equal(1, destination_allows(&d, 0, 3001));
+}
+
+static void
+test_limit_changes(void **state)
+{
+	struct destination d;
+
+	(void)state;
+	destination_init(&d, 8, 0);
+	for (int i = 0; i < 7; i++)
+		(void)destination_outcome(&d, OUTCOME_GOOD, 0, 0, 1);
+	assert_int_equal(8, d.window);
+	destination_limit(&d, 3);
+	assert_int_equal(3, d.window);
+	destination_limit(&d, 12);
+	for (int i = 0; i < 9; i++)
+		(void)destination_outcome(&d, OUTCOME_GOOD, 0, 0, 2);
+	assert_int_equal(12, d.window);
+}
+
+static void
+test_probe_interval(void **state)
+{
+	(void)state;
+	for (uint32_t noise = 0; noise < 1000; noise += 7) {
+		int64_t one = destination_probe_interval(2, 200, 1, noise);
+		int64_t many = destination_probe_interval(2, 200, 10000, noise);
+
+		assert_in_range(one, 1800, 2200);
+		assert_in_range(many, 45000, 55000);	/* 10,000 at 200 a second */
+	}
+	assert_true(destination_probe_interval(0, 200, 1, 100) >= 90);
+	assert_true(destination_probe_interval(2, 0, 10, 100) > 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_outage),
+		cmocka_unit_test(test_probe_refused),
+		cmocka_unit_test(test_two_connections),
+		cmocka_unit_test(test_storm),
+		cmocka_unit_test(test_lost_one_of_many),
+		cmocka_unit_test(test_allows),
+		cmocka_unit_test(test_limit_changes),
+		cmocka_unit_test(test_probe_interval),
+	};
+
+	return cmocka_run_group_tests_name("destination", tests, NULL, NULL);
+}
