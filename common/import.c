@@ -117,6 +117,21 @@ word_end(const char *p, const char *end)
 	return p;
 }
 
+/* The first separator of [p, end) outside quotes; NULL if there is none. */
+static const char *
+separator(const char *p, const char *end, const char *which)
+{
+	bool quoted = false;
+
+	for (; p < end; p++) {
+		if (*p == '"')
+			quoted = !quoted;
+		else if (!quoted && strchr(which, *p) != NULL && *p != '\0')
+			return p;
+	}
+	return NULL;
+}
+
 static void
 trim(const char **p, const char **end)
 {
@@ -141,6 +156,29 @@ next_line(const struct reading *r, const char **pos, const char **p, const char 
 	return true;
 }
 
+/* One line with content. Its first word is the address; what may follow depends on the format. */
+static void
+take_line(struct reading *r, size_t line, const char *p, const char *end, bool map)
+{
+	const char *stop = word_end(p, end), *comma = separator(p, stop, ",;");
+	char *key;
+
+	/* `bob@example.test,Bob': a domain holds no comma. A second address would be lost. */
+	if (comma != NULL && memchr(p, '@', (size_t)(comma - p)) != NULL) {
+		if (memchr(comma, '@', (size_t)(end - comma)) != NULL) {
+			complain(r, line, "more than one address on the line");
+			return;
+		}
+		stop = comma;
+	} else if (!map && memchr(p, '@', (size_t)(stop - p)) == NULL)
+		stop = end;	/* blanks in a local part: refused below */
+	key = xstrndup(p, (size_t)(stop - p));
+	/* `example.test  anything' declares a domain in virtual(5) */
+	if (!map || !addr_domain_equal(key, r->domain))
+		take(r, line, key);
+	free(key);
+}
+
 static void
 read_lines(struct reading *r, bool map)
 {
@@ -152,13 +190,7 @@ read_lines(struct reading *r, bool map)
 		trim(&p, &end);
 		if (p == end || *p == '#' || (map && indented))	/* a map's value goes on */
 			continue;
-		const char *stop = map ? word_end(p, end) : end;
-		char *key = xstrndup(p, (size_t)(stop - p));
-
-		/* `example.test  anything' declares a domain in virtual(5) */
-		if (!map || !addr_domain_equal(key, r->domain))
-			take(r, line, key);
-		free(key);
+		take_line(r, line, p, end, map);
 	}
 }
 
@@ -197,9 +229,24 @@ find_column(const struct csv *first, bool *heading)
 	return SIZE_MAX;
 }
 
-static void
-take_field(struct reading *r, const struct csv *c, size_t column)
+static bool
+ours(const struct reading *r, const char *field)
 {
+	const char *at = addr_domain(field);
+
+	return at[0] != '\0' && addr_domain_equal(at, r->domain);
+}
+
+/* named: the heading says that this is the column. Else a second address may be one, too. */
+static void
+take_field(struct reading *r, const struct csv *c, size_t column, bool named)
+{
+	for (size_t i = 0; !named && i < c->nfields; i++)
+		if (i != column && ours(r, csv_field(c, i))) {
+			complain(r, c->line, "addresses in columns %zu and %zu; a heading `email' "
+			    "tells which", column + 1, i + 1);
+			return;
+		}
 	if (csv_field(c, column)[0] == '\0')
 		complain(r, c->line, "no address in column %zu", column + 1);
 	else
@@ -212,7 +259,7 @@ read_csv(struct reading *r, char sep)
 	struct csv c;
 	enum csv_result got;
 	size_t column = SIZE_MAX;
-	bool heading = false, first = true, ignored;
+	bool heading = false, named = false, first = true, ignored;
 
 	csv_init(&c, r->text, (size_t)(r->end - r->text), sep);
 	while ((got = csv_next(&c)) != CSV_END) {
@@ -222,11 +269,13 @@ read_csv(struct reading *r, char sep)
 		}
 		if (column == SIZE_MAX)
 			column = find_column(&c, first ? &heading : &ignored);
+		if (first)
+			named = heading && column != SIZE_MAX;
 		if (!first || !heading) {
 			if (column == SIZE_MAX)
 				complain(r, c.line, "no column holds an address");
 			else
-				take_field(r, &c, column);
+				take_field(r, &c, column, named);
 		}
 		first = false;
 	}
@@ -234,21 +283,6 @@ read_csv(struct reading *r, char sep)
 }
 
 /* --- which of them? ------------------------------------------------------ */
-
-/* The first separator of [p, end) outside quotes; NULL if there is none. */
-static const char *
-separator(const char *p, const char *end, const char *which)
-{
-	bool quoted = false;
-
-	for (; p < end; p++) {
-		if (*p == '"')
-			quoted = !quoted;
-		else if (!quoted && strchr(which, *p) != NULL && *p != '\0')
-			return p;
-	}
-	return NULL;
-}
 
 /* A table whose columns are apart by TAB looks like a map but for its headings. */
 static bool

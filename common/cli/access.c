@@ -41,7 +41,7 @@ cli_rules(struct cli *c, struct ruleset **set)
 }
 
 int
-cli_edit_failed(enum rules_edit_result r, char *why)
+cli_edit_failed(enum rules_edit_result r, char **why)
 {
 	int status = EX_OK;
 
@@ -64,8 +64,9 @@ cli_edit_failed(enum rules_edit_result r, char *why)
 		status = EX_IOERR;
 		break;
 	}
-	(void)cli_fail(status, "%s", why);
-	free(why);
+	(void)cli_fail(status, "%s", *why);
+	free(*why);
+	*why = NULL;
 	return status;
 }
 
@@ -80,10 +81,10 @@ cli_edit(struct cli *c, struct rules_edit **e)
 		return EX_CONFIG;
 	r = rules_edit_open(conf->rules_db, e, &why);
 	if (r == EDIT_FAULT) {
-		(void)cli_edit_failed(r, why);
+		(void)cli_edit_failed(r, &why);
 		return EX_CONFIG;
 	}
-	return cli_edit_failed(r, why);
+	return cli_edit_failed(r, &why);
 }
 
 int

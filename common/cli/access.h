@@ -21,8 +21,9 @@ struct control;
 int	cli_rules(struct cli *, struct ruleset **set);
 /* rules.db to change. */
 int	cli_edit(struct cli *, struct rules_edit **);
-/* Tells why (and frees it); the exit status for that result. */
-int	cli_edit_failed(enum rules_edit_result, char *why);
+/* Tells *why (and frees it); the exit status for that result. By address, so that the call that
+ * sets it may stand in the same argument list. */
+int	cli_edit_failed(enum rules_edit_result, char **why);
 
 /* holdfast-queued. */
 int	cli_connect(struct cli *, struct control **);

@@ -76,7 +76,7 @@ domain_json(const struct rules_domain *d)
 		json_array_append_new(primary, json_string(s));
 		free(s);
 	}
-	json_object_set_new(o, "domain", json_string(d->name));
+	json_object_set_new(o, "name", json_string(d->name));
 	json_object_set_new(o, "primary", primary);
 	json_object_set_new(o, "destination", json_string(d->destination));
 	json_object_set_new(o, "recipients", json_string(rules_recipients_name(d->recipients)));
@@ -187,7 +187,7 @@ add(struct cli *c)
 		return cli_usage(c, "domain add: --primary is needed");
 	if ((status = cli_edit(c, &e)) != EX_OK)
 		return status;
-	status = cli_edit_failed(rules_edit_domain_add(e, c->argv[0], &d, &why), why);
+	status = cli_edit_failed(rules_edit_domain_add(e, c->argv[0], &d, &why), &why);
 	rules_edit_close(&e);
 	return status == EX_OK ? show(c, c->argv[0]) : status;
 }
@@ -209,7 +209,7 @@ set(struct cli *c)
 		return cli_usage(c, "domain set: nothing to set");
 	if ((status = cli_edit(c, &e)) != EX_OK)
 		return status;
-	status = cli_edit_failed(rules_edit_domain_set(e, c->argv[0], &d, &why), why);
+	status = cli_edit_failed(rules_edit_domain_set(e, c->argv[0], &d, &why), &why);
 	rules_edit_close(&e);
 	return status == EX_OK ? show(c, c->argv[0]) : status;
 }
@@ -271,7 +271,7 @@ remove_(struct cli *c)
 
 	if ((status = cli_edit(c, &e)) != EX_OK)
 		return status;
-	status = cli_edit_failed(rules_edit_domain_remove(e, c->argv[0], &gone, &why), why);
+	status = cli_edit_failed(rules_edit_domain_remove(e, c->argv[0], &gone, &why), &why);
 	rules_edit_close(&e);
 	if (status != EX_OK)
 		return status;
@@ -309,7 +309,7 @@ const struct command command_domain_show = {
 const struct command command_domain_list = {
 	.name = "domain list", .args = "",
 	.help = "List the domains.",
-	.examples = "holdfast domain list\nholdfast domain list --json | jq -r .domain",
+	.examples = "holdfast domain list\nholdfast domain list --json | jq -r .name",
 	.min_args = 0, .max_args = 0, .run = list,
 };
 const struct command command_domain_remove = {

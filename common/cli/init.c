@@ -119,7 +119,7 @@ make_rules(const char *path, bool *created)
 
 	if (status != EX_OK)
 		return status;
-	return cli_edit_failed(rules_edit_create(path, created, &why), why);
+	return cli_edit_failed(rules_edit_create(path, created, &why), &why);
 }
 
 static void

@@ -113,13 +113,21 @@ print_message(void *arg, json_t *m)
 	l->bytes += (uint64_t)out_int(m, "message_size");
 }
 
+/* Both ways of saying it. */
+static const char *
+which_domain(const struct cli *c)
+{
+	return c->argc > 0 ? c->argv[0] : cli_option(c, "domain");
+}
+
 static json_t *
 list_request(const struct cli *c)
 {
+	const char *domain = which_domain(c);
 	json_t *q = json_pack("{s:s}", "cmd", "queue.list");
 
 	/* a value that is not UTF-8 makes json_string() fail, and then the set */
-	if ((c->argc > 0 && json_object_set_new(q, "domain", json_string(c->argv[0])) == -1) ||
+	if ((domain != NULL && json_object_set_new(q, "domain", json_string(domain)) == -1) ||
 	    (cli_option(c, "state") != NULL &&
 	    json_object_set_new(q, "state", json_string(cli_option(c, "state"))) == -1) ||
 	    (cli_option(c, "sender") != NULL &&
@@ -155,7 +163,7 @@ list(struct cli *c)
 	if (status != EX_OK || c->json)
 		return status;
 	if (l.messages == 0)
-		(void)printf("%s\n", c->argc > 0 || cli_option(c, "state") != NULL ||
+		(void)printf("%s\n", which_domain(c) != NULL || cli_option(c, "state") != NULL ||
 		    cli_option(c, "sender") != NULL ? "no message like that is queued"
 						    : "the queue is empty");
 	else
@@ -219,6 +227,7 @@ show(struct cli *c)
 }
 
 static const struct cli_option list_options[] = {
+	{ "domain", "NAME", "only mail for this domain" },
 	{ "state", "STATE", "only queued, held or quarantined recipients" },
 	{ "sender", "ADDRESS", "only mail of this sender" },
 	{ NULL, NULL, NULL }

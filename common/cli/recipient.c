@@ -104,7 +104,7 @@ store_list(struct cli *c, struct rules_edit *e, const char *domain, const struct
 		free(why);
 		why = more;
 	}
-	return cli_edit_failed(r, why);
+	return cli_edit_failed(r, &why);
 }
 
 static int
@@ -119,7 +119,7 @@ import(struct cli *c)
 
 	if ((status = cli_edit(c, &e)) != EX_OK)
 		return status;
-	status = cli_edit_failed(rules_edit_domain_find(e, c->argv[0], &domain, &exact, &why), why);
+	status = cli_edit_failed(rules_edit_domain_find(e, c->argv[0], &domain, &exact, &why), &why);
 	if (status == EX_OK && (status = read_file(c->argv[1], &text)) == EX_OK) {
 		import_parse(&im, buf_str(&text), text.len, domain, exact);
 		status = im.nerrors > 0 ? tell_errors(&im, c->argv[1])
@@ -174,7 +174,7 @@ change(struct cli *c, change_fn *fn, const char *verb, const char *others)
 	for (size_t i = 0; i < n; i++)
 		locals[i] = xstrndup(c->argv[i], addr_local_len(c->argv[i]));
 	status = cli_edit_failed(fn(e, domain, (const char *const *)locals, n, &changed, &why),
-	    why);
+	    &why);
 	for (size_t i = 0; i < n; i++)
 		free(locals[i]);
 	free(locals);
