@@ -1,10 +1,12 @@
 # deliver
 if HAVE_CMOCKA
-deliver_tests = test/unit/t_destination test/unit/t_outcome
+deliver_tests = test/unit/t_destination test/unit/t_outcome test/unit/t_smtp_client
 check_PROGRAMS += $(deliver_tests)
 TESTS += $(deliver_tests)
 test_unit_t_destination_SOURCES = test/unit/t_destination.c
 test_unit_t_destination_LDADD = libqueue.a $(UNIT_LIBS)
 test_unit_t_outcome_SOURCES = test/unit/t_outcome.c
 test_unit_t_outcome_LDADD = libqueue.a $(UNIT_LIBS)
+test_unit_t_smtp_client_SOURCES = test/unit/t_smtp_client.c
+test_unit_t_smtp_client_LDADD = libqueue.a $(UNIT_LIBS)
 endif
