@@ -14,3 +14,4 @@ pkginclude_HEADERS = milter/holdfast/check.h
 sbin_PROGRAMS += holdfast-milter
 holdfast_milter_SOURCES = milter/main.c
 holdfast_milter_LDADD = libchecks.a $(COMMON_LIBS) $(MILTER_LIBS)
+dist_man_MANS += packaging/man/holdfast-milter.8

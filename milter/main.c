@@ -16,10 +16,13 @@
  * its end removes the name that it bound, cannot take away our successor's.
  *
  * Stop. The name goes first, so no new session finds us; transactions that run
- * finish, at most shutdown_timeout seconds; RCPT in new ones is answered 421.
+ * finish, at most shutdown_timeout seconds or until a second signal; RCPT in
+ * new ones is answered 421.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "config.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <libmilter/mfapi.h>
@@ -45,7 +48,9 @@
 #include "milter/callbacks.h"
 #include "milter/service.h"
 
+#define IDENT		"holdfast/milter"
 #define RULES_POLL_MS	500	/* P8: new rules within a second */
+#define DRAIN_STEP_MS	100	/* how soon a second signal is noticed */
 #define BACKLOG		1024
 #define SOCKET_MODE	0666	/* the directory decides who may connect */
 
@@ -261,7 +266,7 @@ look_at_rules(struct rules *rules)
 		log_info("rules: new rules are in force");
 		break;
 	case -1:
-		log_error("rules: %s; the old rules stay in force", why != NULL ? why : "unreadable");
+		log_error("rules: the change is refused: %s", why);
 		break;
 	}
 	free(why);
@@ -275,12 +280,11 @@ reload(struct service *service, const char *path)
 
 	daemon_notify("RELOADING=1");
 	if ((conf = conf_load(path, &why)) == NULL) {
-		log_error("reload: %s; the old configuration stays in force", why);
+		log_error("reload refused, the old configuration stays: %s", why);
 		free(why);
 	} else {
 		service_reload(service, conf);
-		log_info("reload: new configuration is in force (milter_listen, rules_db and milter_user "
-			 "need a restart)");
+		log_info("configuration reloaded from %s", path);
 	}
 	daemon_notify("READY=1");
 }
@@ -318,16 +322,20 @@ static void
 stop(struct service *service, struct sock *sock)
 {
 	struct setup *setup = service_setup(service);
-	int64_t timeout = (int64_t)setup->conf->shutdown_timeout * 1000;
+	int64_t timeout = (int64_t)setup->conf->shutdown_timeout * 1000, until;
+	bool idle;
 
 	service_unref(service, &setup);
 	daemon_notify("STOPPING=1");
 	sock_hide(sock);
-	log_info("stopping: waiting for running transactions");
-	if (!service_drain(service, timeout))
-		log_warn("stopping: transactions still run after %lld s and are cut; their clients "
-			 "were told nothing and will come again", (long long)(timeout / 1000));
-	(void)smfi_stop();
+	log_info("stopping: running transactions finish (at most %lld s)", (long long)(timeout / 1000));
+	got_stop = 0;
+	until = clock_mono_ms() + timeout;
+	do
+		idle = service_drain(service, DRAIN_STEP_MS);
+	while (!idle && !got_stop && clock_mono_ms() < until);
+	if (!idle)
+		log_warn("stopping: transactions are cut; the MTA tells their clients to come again");
 }
 
 static void __attribute__((noreturn))
@@ -350,18 +358,20 @@ main(int argc, char **argv)
 	int status;
 
 	daemon_options(argc, argv, &options);
-	conf = daemon_conf(&options);
-	if (options.check_only)
-		return EX_OK;
-	log_open("holdfast/milter", options.foreground ? LOG_TO_STDERR : LOG_TO_SYSLOG);
+	log_open(IDENT, LOG_TO_STDERR);		/* until it is ready: the starter shall see why it failed */
 	log_set_verbose(options.verbose);
+	conf = daemon_conf(&options);
 	daemon_hygiene();
-	daemon_detach(&options);
-
-	if (daemon_drop(conf->milter_user, &why) == -1)
-		die(EX_NOUSER, why);
+	if (!options.check_only)
+		daemon_detach(&options);
+	if (geteuid() == 0 && daemon_drop(conf->milter_user, &why) == -1)
+		die(EX_NOPERM, why);
 	if ((rules = rules_open(conf->rules_db, &why)) == NULL)
 		die(EX_CONFIG, why);
+	if (options.check_only) {
+		log_info("configuration and rules are good");
+		return EX_OK;
+	}
 	service = service_new(conf, rules);
 	callbacks_serve(service);
 	if (callbacks_register() == -1)
@@ -372,12 +382,18 @@ main(int argc, char **argv)
 		sock_hide(&sock);
 		die(EX_OSERR, "cannot start a thread");
 	}
+	if (!options.foreground)
+		log_open(IDENT, LOG_TO_SYSLOG);
 	daemon_ready();
-	log_info("ready on %s", sock.path != NULL ? sock.path : conf->milter_listen.host);
+	log_info("holdfast-milter " PACKAGE_VERSION " is ready on %s",
+	    sock.path != NULL ? sock.path : conf->milter_listen.host);
 
 	status = run(service, rules, options.conf_path);
 	stop(service, &sock);
 	log_info("stopped");
-	/* libmilter's threads may still sit in a callback: what they use is not freed under them. */
+	/*
+	 * No smfi_stop(): it waits up to 5 s for the listener's mutex, and the end of the
+	 * process does the same. Nothing is freed: a callback may still run.
+	 */
 	return status;
 }

@@ -10,14 +10,20 @@
 #include "milter/service.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/conf.h"
 #include "milter/lmtp_client.h"
+
+/*
+ * A transaction ends here before libmilter has written its answer. Were the program to
+ * end in between, the client of a message that is durable would come again.
+ */
+#define SETTLE_MS	300
 
 struct setup_ref {
 	struct setup	 setup;		/* first: a setup is its setup_ref */
@@ -31,6 +37,7 @@ struct service {
 	struct setup_ref *current;
 	struct rules	*rules;
 	unsigned	 running;
+	int64_t		 last_end;	/* clock_mono_ms() of the last transaction's end; 0 none */
 	bool		 draining;
 };
 
@@ -152,30 +159,38 @@ service_leave(struct service *s)
 {
 	(void)pthread_mutex_lock(&s->lock);
 	assert(s->running > 0);
+	s->last_end = clock_mono_ms();
 	if (--s->running == 0)
 		(void)pthread_cond_signal(&s->idle);
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
+/* ms from now until the last answer has surely left; 0: it has. */
+static int64_t
+unsettled(const struct service *s)
+{
+	int64_t left = s->last_end + SETTLE_MS - clock_mono_ms();
+
+	return s->last_end == 0 || left < 0 ? 0 : left;
+}
+
 bool
 service_drain(struct service *s, int64_t timeout)
 {
-	struct timespec until;
-	int error = 0;
+	int64_t deadline = clock_mono_ms() + timeout, until;
+	struct timespec ts;
 	bool idle;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(timeout / 1000);
-	until.tv_nsec += (long)(timeout % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	(void)pthread_mutex_lock(&s->lock);
 	s->draining = true;
-	while (s->running > 0 && error != ETIMEDOUT)
-		error = pthread_cond_timedwait(&s->idle, &s->lock, &until);
-	idle = s->running == 0;
+	while (!(idle = s->running == 0 && unsettled(s) == 0) && clock_mono_ms() < deadline) {
+		until = deadline;
+		if (s->running == 0 && clock_mono_ms() + unsettled(s) < deadline)
+			until = clock_mono_ms() + unsettled(s);
+		ts.tv_sec = (time_t)(until / 1000);
+		ts.tv_nsec = (long)(until % 1000) * 1000000;
+		(void)pthread_cond_timedwait(&s->idle, &s->lock, &ts);
+	}
 	(void)pthread_mutex_unlock(&s->lock);
 	return idle;
 }
