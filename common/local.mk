@@ -25,4 +25,6 @@ CLEANFILES += common/rules_sql.h
 common/rules_sql.h: common/rules.sql
 	$(AM_V_GEN)$(MKDIR_P) common && $(SQL_TO_C) $(srcdir)/common/rules.sql >$@.tmp && mv $@.tmp $@
 
+dist_man_MANS += packaging/man/holdfast.conf.5
+
 COMMON_LIBS = libcommon.a $(SQLITE_LIBS) $(JANSSON_LIBS)

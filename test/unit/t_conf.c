@@ -307,6 +307,65 @@ own_hostname(void **state)
 	assert_null(conf_hosts_name("/nonexistent/hosts", "mx2"));
 }
 
+/* A default as the man page has it: the packages' paths, and words for what has no text. */
+static void
+put_documented(struct buf *out, const struct conf_key *k)
+{
+	const char *text = k->initial;
+
+	if (text == NULL)
+		buf_puts(out, "this machine's name");
+	else if (text[0] == '\0')
+		buf_puts(out, "empty");
+	else if (strncmp(text, RUNSTATEDIR "/", sizeof(RUNSTATEDIR)) == 0)
+		buf_printf(out, "/run%s", text + sizeof(RUNSTATEDIR) - 1);
+	else if (strncmp(text, LOCALSTATEDIR "/", sizeof(LOCALSTATEDIR)) == 0)
+		buf_printf(out, "/var%s", text + sizeof(LOCALSTATEDIR) - 1);
+	else
+		buf_puts(out, text);
+}
+
+/* holdfast.conf(5) has every key with its default, ".It Cm KEY Pq … default VALUE", and no other. */
+static void
+documented(void **state)
+{
+	const char *top = getenv("top_srcdir");
+	bool *seen = xcalloc(conf_nkeys, sizeof(*seen));
+	char page[512], line[1024], *name, *value;
+	struct buf want = BUF_INIT;
+	size_t k;
+	FILE *f;
+
+	(void)state;
+	(void)snprintf(page, sizeof(page), "%s/packaging/man/holdfast.conf.5", top != NULL ? top : ".");
+	if ((f = fopen(page, "r")) == NULL)
+		fail_msg("%s: cannot be read", page);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (strncmp(line, ".It Cm ", 7) != 0)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		name = line + 7;
+		value = strstr(name, "default ");
+		name[strcspn(name, " ")] = '\0';
+		for (k = 0; k < conf_nkeys && strcmp(conf_keys[k].name, name) != 0;)
+			k++;
+		if (k == conf_nkeys)
+			fail_msg("holdfast.conf(5) has \"%s\", conf.c does not", name);
+		seen[k] = true;
+		assert_non_null(value);
+		buf_clear(&want);
+		put_documented(&want, &conf_keys[k]);
+		if (strcmp(value + 8, want.data) != 0)
+			fail_msg("%s: \"%s\" in holdfast.conf(5), \"%s\" in conf.c", name, value + 8, want.data);
+	}
+	fclose(f);
+	for (k = 0; k < conf_nkeys; k++)
+		if (!seen[k])
+			fail_msg("holdfast.conf(5) does not have \"%s\"", conf_keys[k].name);
+	buf_free(&want);
+	free(seen);
+}
+
 int
 main(void)
 {
@@ -317,6 +376,7 @@ main(void)
 		cmocka_unit_test(files),
 		cmocka_unit_test(building_blocks),
 		cmocka_unit_test(own_hostname),
+		cmocka_unit_test(documented),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, scratch_setup, scratch_teardown);
