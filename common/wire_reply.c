@@ -71,13 +71,14 @@ enum wire_reply_result
 wire_reply_line(struct wire_reply *r, const char *line, size_t len, const char **why)
 {
 	int code = reply_code(line, len);
-	bool last = len == 3 || line[3] == ' ';
+	bool last;
 	size_t dsn;
 
 	if (r->code != 0)
 		wire_reply_reset(r);	/* the one before was whole */
 	if (code == -1)
 		return bad(why, "not an SMTP reply");
+	last = len == 3 || line[3] == ' ';
 	if (!last && line[3] != '-')
 		return bad(why, "no blank or hyphen after the reply code");
 	if (r->pending != 0 && r->pending != code)

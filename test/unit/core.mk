@@ -3,6 +3,7 @@ if HAVE_CMOCKA
 core_tests = test/unit/t_addr \
 	test/unit/t_buf \
 	test/unit/t_conf \
+	test/unit/t_daemon \
 	test/unit/t_endpoint \
 	test/unit/t_envelope \
 	test/unit/t_log \
@@ -19,6 +20,8 @@ test_unit_t_buf_SOURCES = test/unit/t_buf.c test/unit/core.h
 test_unit_t_buf_LDADD = $(UNIT_LIBS)
 test_unit_t_conf_SOURCES = test/unit/t_conf.c test/unit/core.h
 test_unit_t_conf_LDADD = $(UNIT_LIBS)
+test_unit_t_daemon_SOURCES = test/unit/t_daemon.c test/unit/core.h
+test_unit_t_daemon_LDADD = $(UNIT_LIBS)
 test_unit_t_endpoint_SOURCES = test/unit/t_endpoint.c test/unit/core.h
 test_unit_t_endpoint_LDADD = $(UNIT_LIBS)
 test_unit_t_envelope_SOURCES = test/unit/t_envelope.c test/unit/core.h
