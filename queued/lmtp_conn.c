@@ -5,9 +5,9 @@
  * A step costs one read and one write: what a read brought is worked off
  * whole and all replies leave together. Message octets go from the one read
  * buffer of the server through the session into the store; a connection keeps
- * only an unfinished command, or what came while the store was at work, at
- * most LMTP_INPUT_MAX and one read. Then its socket is not read (the kernel's
- * window closes), and the same while LMTP_OUTPUT_MAX of replies are unsent.
+ * only an unfinished command, or what came while the store was at work or
+ * LMTP_OUTPUT_MAX of replies were unsent: at most LMTP_INPUT_MAX and one read.
+ * Then its socket is not read any more (the kernel's window closes).
  *
  *  C1  A connection whose message the store is committing lives until the
  *      answer, with or without its client: the delivery must learn of the message.
@@ -344,8 +344,7 @@ turn(struct lmtp_conn *c)
 	if (wants == LMTP_WANTS_CUT && out->len == 0)
 		linger(c);
 	watch(&c->writable, out->len > 0);
-	watch(&c->readable, !c->eof && !c->dead && c->in.len < LMTP_INPUT_MAX &&
-	    out->len < LMTP_OUTPUT_MAX);
+	watch(&c->readable, !c->eof && !c->dead && c->in.len < LMTP_INPUT_MAX);
 }
 
 static void

@@ -387,6 +387,31 @@ test_client_dies_in_commit(void **state)
 	assert_int_equal(w->store->forgotten, 0);
 }
 
+/* The same with a reset: the socket is of no use, the message is. */
+static void
+test_reset_in_commit(void **state)
+{
+	const struct linger hard = { 1, 0 };
+	struct world *w = *state;
+	struct client *c;
+
+	start(w);
+	w->store->hold = true;
+	c = client_tcp(w);
+	say(c, OPEN "x\r\n.\r\n");
+	hear(c, "354 ");
+	WAIT_FOR(w, w->store->committed == 1);
+	assert_return_code(setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), errno);
+	client_free(c);
+	for (int i = 0; i < 10; i++)
+		turn(w);
+	assert_int_equal(stats(w).sessions, 1);
+	fake_release(w->store);
+	WAIT_FOR(w, stats(w).sessions == 0);
+	assert_string_equal(buf_str(&w->domains), "d\n");
+	assert_int_equal(w->store->forgotten, 0);
+}
+
 /* printf … | nc: the client closes its half and still reads. */
 static void
 test_half_close(void **state)
@@ -818,6 +843,7 @@ main(void)
 		TEST(test_tcp),
 		TEST(test_client_dies),
 		TEST(test_client_dies_in_commit),
+		TEST(test_reset_in_commit),
 		TEST(test_half_close),
 		TEST(test_session_cap),
 		TEST(test_peer_cap),
