@@ -7,20 +7,11 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "test/fuzz/fuzz.h"
+
 #include <string.h>
 
 #include "test/unit/lmtp_dialogue.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void
-require(int condition)
-{
-	if (!condition)
-		abort();
-}
 
 static int
 same(const struct buf *a, const struct buf *b)
@@ -44,12 +35,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cut.pause_every = how / 3 % 3;
 	dialogue_play(&whole, (const char *)data + 1, size - 1, 0, 0);
 	dialogue_play(&cut, (const char *)data + 1, size - 1, how / 9 + 1u, how);
-	require(same(&whole.out, &cut.out));
-	require(same(&whole.stored, &cut.stored));
-	require(same(&whole.envelopes, &cut.envelopes));
-	require(whole.wants == cut.wants);
-	require(whole.begun == whole.committed + whole.aborted);
-	require(cut.begun == cut.committed + cut.aborted);
+	CHECK(same(&whole.out, &cut.out));
+	CHECK(same(&whole.stored, &cut.stored));
+	CHECK(same(&whole.envelopes, &cut.envelopes));
+	CHECK(whole.wants == cut.wants);
+	CHECK(whole.begun == whole.committed + whole.aborted);
+	CHECK(cut.begun == cut.committed + cut.aborted);
 	dialogue_clear(&whole);
 	dialogue_clear(&cut);
 	return 0;

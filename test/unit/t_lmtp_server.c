@@ -284,6 +284,13 @@ hear(struct client *c, const char *text)
 	buf_drop(&c->in, (size_t)(at - c->in.data) + strlen(text));
 }
 
+static void
+hear_queued(struct client *c)
+{
+	hear(c, "250 2.0.0 Ok: queued as ");
+	hear(c, "\r\n");
+}
+
 /* Nothing but `text' comes, then the end. */
 static void
 hear_end(struct client *c, const char *text)
@@ -320,9 +327,9 @@ test_message(void **state)
 	    "DATA\r\n");
 	hear(c, "354 ");
 	say(c, "S: x\r\n\r\nhello\r\n.\r\n");
-	hear(c, " queued\r\n250 2.0.0 ");
-	hear(c, " queued\r\n250 2.0.0 ");
-	hear(c, " queued\r\n");
+	hear_queued(c);
+	hear_queued(c);
+	hear_queued(c);
 	assert_string_equal(buf_str(&w->domains), "d.example\ne.example\n");
 	assert_non_null(strstr(buf_str(&w->store->last), "\r\nS: x\r\n\r\nhello\r\n"));
 	assert_int_equal(strncmp(buf_str(&w->store->last), "Received: from c.example ", 25), 0);
@@ -342,7 +349,7 @@ test_tcp(void **state)
 	start(w);
 	c = client_tcp(w);
 	say(c, OPEN "x\r\n.\r\n");
-	hear(c, " queued\r\n");
+	hear_queued(c);
 	assert_non_null(strstr(buf_str(&w->store->last), "from c.example (unknown [127.0.0.1])"));
 	end(c);
 }
@@ -427,7 +434,7 @@ test_half_close(void **state)
 	hear(c, "354 ");
 	WAIT_FOR(w, w->store->committed == 1);
 	fake_release(w->store);
-	hear(c, " queued\r\n");
+	hear_queued(c);
 	hear_end(c, "250 2.0.0 OK\r\n");
 	client_free(c);
 }
@@ -499,7 +506,7 @@ test_backpressure(void **state)
 	assert_true(sent < sizeof(noop) - 6);	/* stuck */
 	fake_release(w->store);
 	until = clock_mono_ms() + DEADLINE_MS;
-	hear(c, " queued\r\n");
+	hear_queued(c);
 	while (n < 17 * (sent / 6) && clock_mono_ms() < until) {	/* "250 2.0.0 OK\r\n" is 14 */
 		pull(c);
 		if (c->in.len >= 14 * (sent / 6))
@@ -533,7 +540,7 @@ test_pause(void **state)
 	assert_true(sent < 3u << 20);	/* stuck after the first of nearly 6 MB */
 	fake_release(w->store);
 	say(c, big.data + sent);
-	hear(c, " queued\r\n");
+	hear_queued(c);
 	assert_true(w->store->last.len > big.len - 3);
 	assert_memory_equal(w->store->last.data + w->store->last.len - (big.len - 3), big.data,
 	    big.len - 3);
@@ -677,12 +684,12 @@ test_drain(void **state)
 	assert_int_equal(stats(w).sessions, 2);
 	assert_false(w->drained);
 	fake_release(w->store);
-	hear(committing, " queued\r\n");
+	hear_queued(committing);
 	hear_end(committing, "421 4.3.2 Service shutting down\r\n");
 	say(busy, "DATA\r\n");
 	hear(busy, "354 ");
 	say(busy, "y\r\n.\r\n");
-	hear(busy, " queued\r\n");
+	hear_queued(busy);
 	hear_end(busy, "421 4.3.2 Service shutting down\r\n");
 	WAIT_FOR(w, w->drained);
 	assert_int_equal(w->store->committed, 2);
@@ -736,7 +743,7 @@ test_thousand_recipients(void **state)
 	say(c, buf_str(&text));
 	hear(c, "354 ");
 	for (int i = 0; i < ENVELOPE_RCPT_MAX; i++)
-		hear(c, " queued\r\n");
+		hear_queued(c);
 	assert_int_equal(w->store->last_nrcpt, ENVELOPE_RCPT_MAX);
 	assert_int_equal(strncmp(buf_str(&w->domains), "d0.example\nd1.example\nd10.example\n", 34), 0);
 	assert_int_equal(w->domains.len, 10 * 11 + 90 * 12 + 400 * 13);
@@ -764,7 +771,7 @@ test_store_refuses(void **state)
 	w->store->full = false;
 	w->store->result = STORE_OK;
 	say(c, MAIL RCPT "DATA\r\nx\r\n.\r\n");
-	hear(c, " queued\r\n");
+	hear_queued(c);
 	assert_int_equal(stats(w).refused, 3);
 	assert_int_equal(stats(w).accepted, 1);
 	end(c);
