@@ -149,7 +149,7 @@ deliver_outcome(struct deliver_dest *dest, const struct deliver_session *except,
 			log_info("destination=%s state=down reason=%s", dest->name,
 			    log_quote(&q, reason));
 	}
-	if (what == OUTCOME_GOOD && dest->up_at != 0)
+	if (what == OUTCOME_GOOD)
 		dest->drained++;
 	if (!destination_outcome(&dest->health, what, good ? 0 : working(dest, except), after_ms,
 	    now))

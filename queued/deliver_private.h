@@ -105,7 +105,7 @@ struct deliver_dest {
 
 	/* The last outage, for the log. */
 	int64_t			 down_at, up_at;	/* mono ms; 0 none, not yet */
-	uint64_t		 drained;	/* messages since up_at */
+	uint64_t		 drained;	/* messages since it went down */
 };
 TAILQ_HEAD(deliver_dests, deliver_dest);
 
