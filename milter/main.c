@@ -7,8 +7,8 @@
  *
  * Signals. libmilter has a thread in sigwait() that takes SIGHUP, SIGTERM and
  * SIGINT for "stop now". The kernel gives a signal for the process to the main thread
- * if that one does not block it, so the main thread never does, handles them,
- * and all the others do block them. Should libmilter win all the same, its
+ * if that one does not block it, so the main thread never does, not even in a
+ * handler, and all the others do block them. Should libmilter win all the same, its
  * loop returns unasked: exit 75, and the supervisor starts us again.
  *
  * Socket. It is bound under a name of its own and renamed to the configured
@@ -123,7 +123,7 @@ catch_signals(void)
 		return -1;
 	memset(&sa, 0, sizeof(sa));
 	(void)sigemptyset(&sa.sa_mask);
-	sa.sa_flags = SA_RESTART;
+	sa.sa_flags = SA_RESTART | SA_NODEFER;	/* not even blocked while it is handled */
 	sa.sa_handler = on_hup;
 	if (sigaction(SIGHUP, &sa, NULL) == -1)
 		return -1;
@@ -370,6 +370,8 @@ main(int argc, char **argv)
 		die(EX_CONFIG, why);
 	if (options.check_only) {
 		log_info("configuration and rules are good");
+		rules_close(&rules);
+		conf_free(&conf);
 		return EX_OK;
 	}
 	service = service_new(conf, rules);
@@ -388,8 +390,10 @@ main(int argc, char **argv)
 	log_info("holdfast-milter " PACKAGE_VERSION " is ready on %s",
 	    sock.path != NULL ? sock.path : conf->milter_listen.host);
 
-	status = run(service, rules, options.conf_path);
-	stop(service, &sock);
+	if ((status = run(service, rules, options.conf_path)) == 0)
+		stop(service, &sock);
+	else
+		sock_hide(&sock);
 	log_info("stopped");
 	/*
 	 * No smfi_stop(): it waits up to 5 s for the listener's mutex, and the end of the

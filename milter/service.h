@@ -33,8 +33,9 @@ struct rules	*service_rules(const struct service *);
 /* A transaction begins (false: we are shutting down) and ends. */
 bool		 service_enter(struct service *);
 void		 service_leave(struct service *);
-/* Let no transaction begin any more; true when none runs and
- * the MTA has the answers, false after timeout ms.
+/*
+ * Let no transaction begin any more; true when none runs and the MTA has the answers,
+ * false after timeout ms.
  */
 bool		 service_drain(struct service *, int64_t timeout);
 
