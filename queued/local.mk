@@ -4,7 +4,22 @@ libqueue_a_SOURCES =
 QUEUE_LIBS = libqueue.a $(COMMON_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS)
 
 # store
-libqueue_a_SOURCES += queued/store.h queued/store_id.c queued/store_id.h queued/store_job.c
+libqueue_a_SOURCES += queued/store.c queued/store.h queued/store_id.c queued/store_id.h \
+	queued/store_job.c queued/store_intake.c queued/store_intake.h \
+	queued/store_request.c queued/store_request.h \
+	queued/store_thread.c queued/store_thread.h \
+	queued/store_lease.c queued/store_lease.h queued/store_engine.h \
+	queued/store_sql.c queued/store_sql.h queued/store_sqlite.c queued/store_sqlite.h \
+	queued/store_sqlite_file.c queued/store_sqlite_open.c queued/store_sqlite_write.c \
+	queued/store_sqlite_change.c queued/store_sqlite_read.c queued/store_sqlite_list.c \
+	queued/store_sqlite_idle.c queued/store_sqlite_room.c
+nodist_libqueue_a_SOURCES = queued/schema.inc
+EXTRA_DIST += queued/schema.sql
+BUILT_SOURCES += queued/schema.inc
+CLEANFILES += queued/schema.inc
+queued/store_sqlite_open.$(OBJEXT): queued/schema.inc
+queued/schema.inc: $(srcdir)/queued/schema.sql
+	$(AM_V_GEN)$(MKDIR_P) queued && $(SQL_TO_C) $(srcdir)/queued/schema.sql >$@.tmp && mv $@.tmp $@
 
 # lmtp
 libqueue_a_SOURCES += queued/header_scan.c queued/header_scan.h \

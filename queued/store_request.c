@@ -1,0 +1,203 @@
+/*
+ * store_request.c -- making, finishing and freeing requests.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "queued/store_request.h"
+
+#include <stdlib.h>
+
+#include "common/buf.h"
+#include "queued/store_intake.h"
+
+/* An address as strings that a struct of borrowed ones holds. */
+static void
+free_lent(const char *s)
+{
+	free((void *)(uintptr_t)s);
+}
+
+static void
+filter_clear(struct store_filter *f)
+{
+	free_lent(f->queue_id);
+	free_lent(f->domain);
+	free_lent(f->sender);
+}
+
+static void
+free_jobs(struct job *list)
+{
+	while (list != NULL) {
+		struct job *job = list;
+
+		list = job->next;
+		job_free(&job);
+	}
+}
+
+static void
+free_settle(struct request *r)
+{
+	size_t n = r->u.settle.job->nrcpt;
+
+	for (size_t i = 0; i < n; i++) {
+		free_lent(r->u.settle.v[i].reply);
+		free_lent(r->u.settle.v[i].relay);
+	}
+	free(r->u.settle.v);
+	job_free(&r->u.settle.job);
+}
+
+struct request *
+request_new(enum request_kind kind, void *arg)
+{
+	struct request *r = xcalloc(1, sizeof(*r));
+
+	r->kind = kind;
+	r->arg = arg;
+	return r;
+}
+
+struct request *
+request_settle_all(struct job **jp, enum settle_what what, const char *reply)
+{
+	struct request *r = request_new(REQ_SETTLE, NULL);
+	struct job *job = *jp;
+
+	*jp = NULL;
+	r->u.settle.job = job;
+	r->u.settle.v = xcalloc(job->nrcpt, sizeof(*r->u.settle.v));
+	for (size_t i = 0; i < job->nrcpt; i++) {
+		r->u.settle.v[i].what = what;
+		r->u.settle.v[i].reply = xstrdup(reply);
+	}
+	return r;
+}
+
+void
+request_free(struct request **rp)
+{
+	struct request *r = *rp;
+
+	if (r == NULL)
+		return;
+	switch (r->kind) {
+	case REQ_CHUNK:
+		free(r->u.chunk.data);
+		break;
+	case REQ_MESSAGE:
+		free(r->u.message.record);
+		free(r->u.message.body);
+		break;
+	case REQ_CHANGE:
+		filter_clear(&r->u.change.c.filter);
+		free_lent(r->u.change.c.who);
+		break;
+	case REQ_SETTLE:
+		free_settle(r);
+		break;
+	case REQ_LEASE:
+		free(r->u.lease.domain);
+		free_jobs(r->u.lease.jobs);
+		break;
+	case REQ_BODY:
+		free(r->u.body.data);
+		break;
+	case REQ_DOMAINS:
+		for (size_t i = 0; i < r->u.domains.n; i++)
+			free(r->u.domains.v[i].domain);
+		free(r->u.domains.v);
+		break;
+	case REQ_LIST:
+		filter_clear(&r->u.list.filter);
+		for (size_t i = 0; i < r->u.list.n; i++)
+			store_message_clear(&r->u.list.v[i]);
+		free(r->u.list.v);
+		break;
+	case REQ_DROP:
+	case REQ_SHIFT:
+	case REQ_TOTALS:
+		break;
+	}
+	free(r->why);
+	free(r);
+	*rp = NULL;
+}
+
+/* Jobs that nobody takes any more go back. */
+static void
+return_jobs(struct store *s, struct request *r)
+{
+	struct job *job;
+
+	while ((job = r->u.lease.jobs) != NULL) {
+		r->u.lease.jobs = job->next;
+		job->next = NULL;
+		store_submit(s, request_settle_all(&job, SETTLE_UNTRIED, NULL));
+	}
+}
+
+static void
+finish_lease(struct store *s, struct request *r)
+{
+	struct job *jobs = r->u.lease.jobs;
+
+	if (r->forgotten) {
+		return_jobs(s, r);
+		return;
+	}
+	r->u.lease.jobs = NULL;		/* the callee's */
+	r->u.lease.cb(r->arg, r->result, jobs, r->u.lease.njobs, r->u.lease.next_due);
+}
+
+/* Those whose answer is data: without a callback there is nothing to do. */
+static void
+finish_read(struct request *r)
+{
+	bool ok = r->result == STORE_OK;
+
+	if (r->forgotten)
+		return;
+	if (r->kind == REQ_BODY)
+		r->u.body.cb(r->arg, r->result, r->u.body.data, r->u.body.len, r->u.body.last);
+	else if (r->kind == REQ_DOMAINS)
+		r->u.domains.cb(r->arg, r->result, r->u.domains.v, ok ? r->u.domains.n : 0);
+	else if (r->kind == REQ_TOTALS)
+		r->u.totals.cb(r->arg, r->result, ok ? &r->u.totals.t : NULL);
+	else
+		r->u.list.cb(r->arg, r->result, r->u.list.v, ok ? r->u.list.n : 0);
+}
+
+void
+request_finish(struct store *s, struct request *r)
+{
+	switch (r->kind) {
+	case REQ_CHUNK:
+		store_intake_chunk_done(r->u.chunk.intake, r->result, r->why);
+		break;
+	case REQ_MESSAGE:
+		store_intake_message_done(s, r);
+		break;
+	case REQ_CHANGE:
+		if (!r->forgotten)
+			r->u.change.cb(r->arg, r->result, r->u.change.changed, r->why);
+		break;
+	case REQ_SETTLE:
+		if (!r->forgotten && r->u.settle.cb != NULL)
+			r->u.settle.cb(r->arg, r->result, r->why);
+		break;
+	case REQ_LEASE:
+		finish_lease(s, r);
+		break;
+	case REQ_BODY:
+	case REQ_DOMAINS:
+	case REQ_TOTALS:
+	case REQ_LIST:
+		finish_read(r);
+		break;
+	case REQ_DROP:
+	case REQ_SHIFT:
+		break;
+	}
+}

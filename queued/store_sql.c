@@ -1,0 +1,113 @@
+/*
+ * store_sql.c -- the registry of the SQLite engine's statements.
+ *
+ * All values are bound parameters. NOT INDEXED keeps the planner on the range
+ * of rowids that a message's recipients are; where the index rcpt_due is wanted,
+ * the comment says so.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "queued/store_sql.h"
+
+const char *const store_sql[SQL_COUNT] = {
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+
+	[SQL_MESSAGE_ADD] =
+	    "INSERT INTO message (id, arrival, size, sender, body, ret, smtputf8, envid, trace,"
+	    " client_name, client_addr, client_port, client_proto, client_helo, client_ident,"
+	    " client_source)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+	[SQL_MESSAGE_DELETE] = "DELETE FROM message WHERE id = ?1",
+	[SQL_RCPT_ADD] =
+	    "INSERT INTO rcpt (id, domain, state, next_attempt, notify, address, orcpt)"
+	    " VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6)",
+	[SQL_RCPT_DELETE] = "DELETE FROM rcpt WHERE id = ?1 AND state = ?2",
+	[SQL_RCPT_ATTEMPTED] =
+	    "UPDATE rcpt SET state = ?2, next_attempt = coalesce(?3, next_attempt),"
+	    " attempts = attempts + 1, last_attempt = ?4, code = ?5, dsn = ?6, reply = ?7,"
+	    " relay = ?8 WHERE id = ?1 AND state = 0",
+	[SQL_RCPT_STATE] =
+	    "UPDATE rcpt SET state = ?2, next_attempt = coalesce(?3, next_attempt) WHERE id = ?1",
+	[SQL_CHUNK_ADD] = "INSERT INTO chunk (id, data) VALUES (?1, ?2)",
+	[SQL_CHUNK_DELETE] = "DELETE FROM chunk WHERE id BETWEEN ?1 AND ?2",
+	[SQL_CHUNK_DROP] =
+	    "DELETE FROM chunk WHERE id IN"
+	    " (SELECT id FROM chunk WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)",
+	[SQL_INTAKE_ADD] = "INSERT OR IGNORE INTO intake (id) VALUES (?1)",
+	[SQL_INTAKE_DELETE] = "DELETE FROM intake WHERE id = ?1",
+	[SQL_LEDGER_ADD] =
+	    "INSERT INTO ledger (message_id, queue_id, arrival, ended, disposition, sender,"
+	    " recipient, relay, reply, who) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	[SQL_TOTALS_ADD] =
+	    "UPDATE totals SET messages = messages + ?1, bytes = bytes + ?2,"
+	    " recipients = recipients + ?3, held = held + ?4, quarantined = quarantined + ?5"
+	    " WHERE id = 1",
+	[SQL_SHIFT_RCPT] = "UPDATE rcpt SET next_attempt = next_attempt + ?1",
+	[SQL_SHIFT_MESSAGE] = "UPDATE message SET arrival = arrival + ?1",
+	[SQL_CLAMP] =
+	    "UPDATE rcpt SET next_attempt = ?3"
+	    " WHERE domain = ?1 AND state = 0 AND next_attempt > ?2",
+
+	[SQL_MESSAGE_GET] =
+	    "SELECT arrival, size, sender, body, ret, smtputf8, envid, trace, client_name,"
+	    " client_addr, client_port, client_proto, client_helo, client_ident, client_source"
+	    " FROM message WHERE id = ?1",
+	[SQL_RCPT_ANY] = "SELECT 1 FROM rcpt NOT INDEXED WHERE id BETWEEN ?1 AND ?2 LIMIT 1",
+	[SQL_CHUNK_GET] = "SELECT data FROM chunk WHERE id = ?1",
+	/* length() of a stored blob reads its header alone. */
+	[SQL_CHUNK_SIZE] =
+	    "SELECT count(*), coalesce(sum(length(data)), 0) FROM chunk WHERE id BETWEEN ?1 AND ?2",
+	/* rcpt_due alone, in its order. */
+	[SQL_LEASE_SCAN] =
+	    "SELECT id, next_attempt FROM rcpt WHERE domain = ?1 AND state = 0"
+	    " ORDER BY next_attempt, id",
+	[SQL_LEASE_RCPT] =
+	    "SELECT id, address, orcpt, notify, attempts FROM rcpt NOT INDEXED"
+	    " WHERE id BETWEEN ?1 AND ?2 AND domain = ?3 AND state = 0 AND next_attempt <= ?4"
+	    " ORDER BY id",
+	/*
+	 * rcpt_due alone, but for recipients after a message's first one: those ask whether their message was
+	 * counted already: exact, without a set of all messages.
+	 */
+	[SQL_DOMAINS] =
+	    "SELECT domain, state, count(*), min(next_attempt), min(id) >> 10, sum(id & 1023 = 0"
+	    " OR NOT EXISTS (SELECT 1 FROM rcpt AS p NOT INDEXED WHERE p.id >= r.id & ~1023"
+	    " AND p.id < r.id AND p.domain = r.domain AND p.state = r.state))"
+	    " FROM rcpt AS r INDEXED BY rcpt_due GROUP BY domain, state",
+	[SQL_DOMAIN_AFTER] = "SELECT min(domain) FROM rcpt WHERE domain > ?1",
+	[SQL_TOTALS_GET] =
+	    "SELECT messages, bytes, recipients, held, quarantined FROM totals WHERE id = 1",
+	[SQL_LIST_SCAN] =
+	    "SELECT id FROM message WHERE id > ?1 AND id <= ?2"
+	    " AND (?3 IS NULL OR sender = ?3 COLLATE NOCASE)"
+	    " AND ((?4 IS NULL AND ?5 < 0) OR EXISTS (SELECT 1 FROM rcpt NOT INDEXED"
+	    " WHERE rcpt.id BETWEEN message.id << 10 AND message.id << 10 | 1023"
+	    " AND (?4 IS NULL OR domain = ?4) AND (?5 < 0 OR state = ?5)))"
+	    " ORDER BY id LIMIT ?6",
+	[SQL_LIST_RCPT] =
+	    "SELECT domain, address, state, attempts, next_attempt, last_attempt, code, dsn, reply,"
+	    " relay, orcpt, notify FROM rcpt NOT INDEXED"
+	    " WHERE id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR domain = ?3) ORDER BY id",
+	/* ?3 is a set of states, one bit each. */
+	[SQL_CHANGE_SCAN] =
+	    "SELECT id, domain, state, address FROM rcpt NOT INDEXED"
+	    " WHERE id > ?1 AND id <= ?2 AND (?3 >> state) & 1 AND next_attempt > ?4"
+	    " AND (?5 IS NULL OR domain = ?5) AND (?6 IS NULL OR ?6 = (SELECT sender FROM message"
+	    " WHERE message.id = rcpt.id >> 10) COLLATE NOCASE) ORDER BY id LIMIT ?7",
+	[SQL_LAST_ID] =
+	    "SELECT max((SELECT coalesce(max(id), 0) FROM message),"
+	    " (SELECT coalesce(max(message_id), 0) FROM ledger),"
+	    " (SELECT coalesce(max(id), 0) FROM intake))",
+	[SQL_NEWEST] = "SELECT coalesce(max(id), 0) FROM message",
+
+	[SQL_INTAKE_OLDEST] = "SELECT id FROM intake WHERE id <= ?1 ORDER BY id LIMIT 1",
+	[SQL_LEDGER_OLDEST] = "SELECT ended FROM ledger ORDER BY id LIMIT 1",
+	[SQL_LEDGER_PRUNE] =
+	    "DELETE FROM ledger WHERE id IN"
+	    " (SELECT id FROM ledger ORDER BY id LIMIT ?2) AND ended < ?1",
+	[SQL_PAGE_COUNT] = "PRAGMA page_count",
+	[SQL_FREE_COUNT] = "PRAGMA freelist_count",
+	[SQL_VACUUM] = "PRAGMA incremental_vacuum(256)",
+};

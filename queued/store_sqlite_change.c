@@ -1,0 +1,250 @@
+/*
+ * store_sqlite_change.c -- what an operator or a jump of the clock changes.
+ *
+ * A change of many recipients goes through the queue in the order of their ids, CHANGE_STEP
+ * at a time, each step durable by itself, so that intake and delivery go on
+ * meanwhile. It touches what was there when it began: no message that came later.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "common/buf.h"
+#include "queued/store_lease.h"
+#include "queued/store_sqlite.h"
+
+#define CHANGE_STEP	1000
+#define CLAMP_AHEAD	(8 * 86400)	/* the longest step of a schedule is 7 days */
+
+struct found {
+	int64_t		 id;
+	enum rcpt_state	 state;
+	char		*address;
+};
+
+/* --- which recipients ---------------------------------------------------- */
+static unsigned
+states_changed_by(enum store_change what)
+{
+	switch (what) {
+	case CHANGE_HOLD:
+	case CHANGE_RETRY:
+		return 1u << RCPT_QUEUED;
+	case CHANGE_RELEASE:
+		return 1u << RCPT_HELD | 1u << RCPT_QUARANTINED;
+	case CHANGE_DELETE:
+		return 1u << RCPT_QUEUED | 1u << RCPT_HELD | 1u << RCPT_QUARANTINED;
+	}
+	assert(!"a change that is none");
+	return 0;
+}
+
+/* A message in somebody's hands must not be taken from under them. */
+static bool
+spares_leased(enum store_change what)
+{
+	return what == CHANGE_HOLD || what == CHANGE_DELETE;
+}
+
+static enum engine_result
+scan(struct store_engine *e, const struct leases *leases, struct engine_change *c,
+    int64_t last_rcpt, struct found *found, size_t *n)
+{
+	sqlite3_stmt *st = sq_stmt(e, SQL_CHANGE_SCAN);
+	unsigned states = states_changed_by(c->what);
+	enum engine_result r;
+	size_t rows = 0;
+
+	if (c->filter.state >= 0)
+		states &= 1u << c->filter.state;
+	sq_int(st, 1, c->cursor);
+	sq_int(st, 2, last_rcpt);
+	sq_int(st, 3, states);
+	sq_int(st, 4, c->what == CHANGE_RETRY ? c->now : INT64_MIN);
+	sq_text(st, 5, c->filter.domain);
+	sq_text(st, 6, c->filter.sender);
+	sq_int(st, 7, CHANGE_STEP);
+	while (sq_row(e, st, &r)) {
+		int64_t id = sqlite3_column_int64(st, 0);
+
+		rows++;
+		c->cursor = id;
+		if (spares_leased(c->what) && leases_has(leases, id >> RCPT_BITS,
+		    (const char *)sqlite3_column_text(st, 1)))
+			continue;
+		found[*n].id = id;
+		found[*n].state = (enum rcpt_state)sqlite3_column_int(st, 2);
+		found[*n].address = c->what == CHANGE_DELETE ? sq_column_dup(st, 3) : NULL;
+		++*n;
+	}
+	c->done = rows < CHANGE_STEP;
+	return r;
+}
+
+/* --- what happens to them ------------------------------------------------ */
+static enum engine_result
+set_state(struct store_engine *e, const struct found *f, enum rcpt_state state, const int64_t *next)
+{
+	sqlite3_stmt *st = sq_stmt(e, SQL_RCPT_STATE);
+
+	sq_int(st, 1, f->id);
+	sq_int(st, 2, state);
+	if (next != NULL)
+		sq_int(st, 3, *next);
+	e->held += (state == RCPT_HELD) - (f->state == RCPT_HELD);
+	e->quarantined += (state == RCPT_QUARANTINED) - (f->state == RCPT_QUARANTINED);
+	return sq_run(e, st);
+}
+
+static enum engine_result
+dispose(struct store_engine *e, const struct engine_change *c, const struct found *f)
+{
+	int64_t id = f->id >> RCPT_BITS;
+	sqlite3_stmt *st = sq_stmt(e, SQL_MESSAGE_GET);
+	struct envelope env = { 0 };
+	struct sq_leave leave = { .message_id = id, .now = c->now, .disposition = "deleted",
+		.recipient = f->address, .who = c->who };
+	enum engine_result r;
+	uint64_t size = 0;
+
+	sq_int(st, 1, id);
+	if (sq_row(e, st, &r)) {
+		leave.arrival = sqlite3_column_int64(st, 0);
+		size = (uint64_t)sqlite3_column_int64(st, 1);
+		sq_envelope(st, &env);
+		(void)sqlite3_reset(st);
+	}
+	leave.sender = env.sender != NULL ? env.sender : "";
+	if (r == ENGINE_OK)
+		r = sq_leave(e, f->id, f->state, &leave);
+	if (r == ENGINE_OK)
+		r = sq_message_end(e, id, size);
+	envelope_clear(&env);
+	return r;
+}
+
+static enum engine_result
+change_one(struct store_engine *e, const struct engine_change *c, const struct found *f)
+{
+	switch (c->what) {
+	case CHANGE_HOLD:
+		return set_state(e, f, RCPT_HELD, NULL);
+	case CHANGE_RELEASE:
+	case CHANGE_RETRY:
+		return set_state(e, f, RCPT_QUEUED, &c->now);
+	case CHANGE_DELETE:
+		return dispose(e, c, f);
+	}
+	assert(!"a change that is none");
+	return ENGINE_REJECT;
+}
+
+/* One message's recipients, or all up to the newest; NOT_FOUND if that one is not there. */
+static enum engine_result
+change_range(struct store_engine *e, struct engine_change *c, int64_t *last_rcpt)
+{
+	int64_t id = 0;
+	enum engine_result r = ENGINE_OK;
+
+	*last_rcpt = c->last_rcpt;
+	if (c->started)
+		return ENGINE_OK;
+	if (c->filter.queue_id == NULL) {
+		r = sq_number(e, sq_stmt(e, SQL_NEWEST), &id);
+		c->cursor = INT64_MIN;
+	} else if ((id = queue_id_parse(c->filter.queue_id)) == 0) {
+		r = ENGINE_NOT_FOUND;
+	} else {
+		sqlite3_stmt *st = sq_stmt(e, SQL_MESSAGE_GET);
+		int64_t arrival;
+
+		sq_int(st, 1, id);
+		r = sq_number(e, st, &arrival);
+		c->cursor = RCPT_FIRST(id) - 1;
+	}
+	c->started = true;
+	*last_rcpt = c->last_rcpt = RCPT_LAST(id);
+	return r;
+}
+
+enum engine_result
+sq_change(struct store_engine *e, const struct leases *leases, struct engine_change *c)
+{
+	struct engine_change before = *c;
+	struct found *found;
+	enum engine_result r;
+	int64_t last_rcpt;
+	size_t n = 0;
+
+	c->changed = 0;
+	c->done = true;
+	r = change_range(e, c, &last_rcpt);
+	if (r != ENGINE_OK)
+		return r;
+	found = xcalloc(CHANGE_STEP, sizeof(*found));
+	r = scan(e, leases, c, last_rcpt, found, &n);
+	for (size_t i = 0; r == ENGINE_OK && i < n; i++) {
+		r = change_one(e, c, &found[i]);
+		c->changed += r == ENGINE_OK;
+		if (r == ENGINE_NOT_FOUND)
+			r = ENGINE_OK;
+	}
+	for (size_t i = 0; i < n; i++)
+		free(found[i].address);
+	free(found);
+	if (r != ENGINE_OK)
+		*c = before;
+	return r;
+}
+
+/* --- the clock ----------------------------------------------------------- */
+enum engine_result
+sq_shift_clock(struct store_engine *e, int64_t delta)
+{
+	sqlite3_stmt *st = sq_stmt(e, SQL_SHIFT_RCPT);
+	enum engine_result r;
+
+	sq_int(st, 1, delta);
+	if ((r = sq_run(e, st)) != ENGINE_OK)
+		return r;
+	st = sq_stmt(e, SQL_SHIFT_MESSAGE);
+	sq_int(st, 1, delta);
+	return sq_run(e, st);
+}
+
+static enum engine_result
+clamp_domain(struct store_engine *e, const char *domain, int64_t now)
+{
+	sqlite3_stmt *st = sq_stmt(e, SQL_CLAMP);
+
+	sq_text(st, 1, domain);
+	sq_int(st, 2, now + CLAMP_AHEAD);
+	sq_int(st, 3, now);
+	return sq_run(e, st);
+}
+
+/* From domain to domain by the index, so that it costs nothing when there is nothing to do. */
+enum engine_result
+sq_clamp(struct store_engine *e, int64_t now)
+{
+	char *domain = xstrdup("");
+	enum engine_result r = ENGINE_OK;
+
+	while (r == ENGINE_OK && domain != NULL) {
+		sqlite3_stmt *st;
+		char *after = NULL;
+
+		r = clamp_domain(e, domain, now);
+		st = sq_stmt(e, SQL_DOMAIN_AFTER);
+		sq_text(st, 1, domain);
+		if (r == ENGINE_OK && sq_row(e, st, &r)) {
+			after = sq_column_dup(st, 0);
+			(void)sqlite3_reset(st);
+		}
+		free(domain);
+		domain = after;
+	}
+	free(domain);
+	return r;
+}
