@@ -36,3 +36,9 @@ libqueue_a_SOURCES += queued/deliver.c queued/deliver.h queued/deliver_clock.c \
 	queued/outcome.h queued/resolve.c queued/resolve.h queued/smtp_client.c \
 	queued/smtp_client.h queued/smtp_io.c queued/smtp_io.h queued/smtp_state.c queued/smtp_verdict.c \
 	queued/smtp_verdict.h queued/tls.c queued/tls.h
+# the daemon
+sbin_PROGRAMS += holdfast-queued
+holdfast_queued_SOURCES = queued/main.c queued/control_server.c queued/control_server.h \
+	queued/control_request.h queued/control_queue.c queued/control_status.c
+holdfast_queued_LDADD = $(QUEUE_LIBS)
+dist_man_MANS += packaging/man/holdfast-queued.8
