@@ -68,14 +68,16 @@ CREATE TABLE domain (
 		CONSTRAINT "domain.primaries must not be empty"
 			CHECK (typeof(primaries) = 'text' AND trim(primaries) <> ''),
 	-- How a recipient is known: 'list' (table recipient), 'verify' (the primary
-	-- is asked) or 'any' (not checked: such a host makes backscatter).
+	-- is asked; this version does not and accepts who is not listed) or 'any'
+	-- (not checked: such a host takes in mail that the primary refuses).
 	recipients	TEXT NOT NULL DEFAULT 'list'
 		CONSTRAINT "domain.recipients must be list, verify or any"
 			CHECK (recipients IN ('list', 'verify', 'any')),
 	-- Retry schedule of mail that the primary deferred.
 	schedule	TEXT NOT NULL DEFAULT 'default'
 		REFERENCES schedule (name) ON UPDATE CASCADE,
-	-- TLS towards the primary.
+	-- TLS towards the primary: 'off', or 'may' where it is offered. The others are
+	-- refused by this version.
 	tls		TEXT NOT NULL DEFAULT 'may'
 		CONSTRAINT "domain.tls must be off, may, verify, pinned or dane"
 			CHECK (tls IN ('off', 'may', 'verify', 'pinned', 'dane')),
@@ -98,7 +100,7 @@ CREATE TABLE domain (
 		CONSTRAINT "domain.catch_all must be empty or @"
 			CHECK (catch_all IN ('', '@')),
 	-- When the recipient list was last imported (seconds since 1970); 0 never.
-	-- A list that was never imported and has no row refuses nobody.
+	-- A list that was never imported and has no row refuses nobody for good.
 	list_time	INTEGER NOT NULL DEFAULT 0
 		CONSTRAINT "domain.list_time must be a time in seconds, 0 or more"
 			CHECK (typeof(list_time) = 'integer' AND list_time >= 0)

@@ -265,6 +265,10 @@ fill_domain(sqlite3_stmt *st, const struct ruleset *set, struct rules_domain *d,
 	if (rules_tls_parse(text(st, D_TLS), &d->tls) == -1)
 		return refuse(why, "domain %s: tls: `%s' is not off, may, verify, pinned or dane",
 		    name, text(st, D_TLS));
+	/* Better told than taken for less than it says. */
+	if (d->tls != TLS_OFF && d->tls != TLS_MAY)
+		return refuse(why, "domain %s: tls: this version knows only off and may, not %s",
+		    name, rules_tls_name(d->tls));
 	d->schedule_name = xstrdup(text(st, D_SCHEDULE));
 	if ((d->schedule = find_schedule(set, d->schedule_name)) == NULL)
 		return refuse(why, "domain %s: schedule: there is no schedule `%s'", name,

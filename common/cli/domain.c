@@ -20,7 +20,7 @@ static const struct cli_option options[] = {
 	{ "primary", "HOST[:PORT][,…]", "where its mail goes, tried in this order" },
 	{ "recipients", "list|verify|any", "how a recipient is known (default list)" },
 	{ "schedule", "NAME", "retry schedule (default `default')" },
-	{ "tls", "LEVEL", "off, may, verify, pinned or dane (default may)" },
+	{ "tls", "off|may", "TLS towards the primary (default may: where it is offered)" },
 	{ "size-limit", "SIZE", "largest message, like 25M; 0: as in holdfast.conf" },
 	{ "delimiter", "CHARS", "what starts an extension (default +; \"\": none)" },
 	{ "catch-all", "on|off", "accept every local part (default off)" },
@@ -113,7 +113,7 @@ print_recipients(const struct rules_domain *d)
 	switch (d->recipients) {
 	case RECIPIENTS_LIST:
 		if (d->nrecipients == 0 && d->list_time == 0)
-			(void)printf("recipients     list, never imported: nobody is refused "
+			(void)printf("recipients     list, never imported: everyone is put off "
 				     "(holdfast recipient import %s FILE)\n", out_safe(d->name));
 		else
 			(void)printf("recipients     list of %zu, imported %s\n", d->nrecipients,
@@ -121,8 +121,8 @@ print_recipients(const struct rules_domain *d)
 					      : out_when((int64_t)d->list_time, clock_wall()));
 		break;
 	case RECIPIENTS_VERIFY:
-		(void)printf("recipients     verify with the primary; %zu known beforehand\n",
-		    d->nrecipients);
+		(void)printf("recipients     verify: %zu listed, others accepted unchecked by this "
+			     "version\n", d->nrecipients);
 		break;
 	case RECIPIENTS_ANY:
 		(void)printf("recipients     any: not checked\n");

@@ -133,10 +133,15 @@ cli_nearest(const char *word, const char *const *words, size_t n)
 	const char *best = NULL;
 	size_t least = strlen(word) / 2 < 3 ? strlen(word) / 2 + 1 : 4;	/* what is nearer */
 
-	for (size_t i = 0; i < n; i++)
-		if (distance(word, words[i]) < least) {
-			least = distance(word, words[i]);
+	for (size_t i = 0; i < n; i++) {
+		size_t d = distance(word, words[i]);
+
+		if (d > 1 && strlen(word) > 1 && strncmp(word, words[i], strlen(word)) == 0)
+			d = 1;	/* its beginning */
+		if (d < least) {
+			least = d;
 			best = words[i];
 		}
+	}
 	return best;
 }

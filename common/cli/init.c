@@ -2,8 +2,7 @@
  * init.c -- holdfast init: holdfast.conf and rules.db, where there are none.
  *
  * What is there is read and checked, never changed, so it may be run at any
- * time. The text of holdfast.conf is a template with the defaults put in from
- * conf.c's table: they cannot differ from what the daemons take.
+ * time.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -20,44 +19,9 @@
 #include "common/buf.h"
 #include "common/cli/access.h"
 #include "common/cli/commands.h"
+#include "common/cli/conf_text.h"
 #include "common/cli/out.h"
 #include "common/conf.h"
-#include "common/conf_keys.h"
-
-static const char template[] =
-#include "common/cli/holdfast_conf.h"
-    ;
-
-static const char *
-initial_value(const char *name, size_t len)
-{
-	for (size_t i = 0; i < conf_nkeys; i++)
-		if (strlen(conf_keys[i].name) == len && memcmp(conf_keys[i].name, name, len) == 0)
-			return conf_keys[i].initial != NULL ? conf_keys[i].initial : "";
-	return "";
-}
-
-/* "#key =" becomes "#key = default". The host's own name is filled in. */
-static void
-conf_text(struct buf *b)
-{
-	char *own = conf_own_hostname("/etc/hosts");
-
-	for (const char *p = template; *p != '\0';) {
-		size_t len = strcspn(p, "\n"), key = 0;
-
-		buf_put(b, p, len);
-		if (p[0] == '#' && len > 3 && memcmp(p + len - 2, " =", 2) == 0)
-			key = len - 3;
-		if (key > 0 && strncmp(p + 1, "hostname", key) == 0)
-			buf_printf(b, " %s", own != NULL ? own : "mx2.example.test");
-		else if (key > 0 && initial_value(p + 1, key)[0] != '\0')
-			buf_printf(b, " %s", initial_value(p + 1, key));
-		buf_putc(b, '\n');
-		p += len + (p[len] == '\n');
-	}
-	free(own);
-}
 
 static int
 errno_status(const char *path)
@@ -96,7 +60,7 @@ write_conf(const char *path, bool *created)
 		return EX_OK;
 	if ((status = make_folder(path)) != EX_OK)
 		return status;
-	conf_text(&b);
+	cli_conf_text(&b);
 	/* O_EXCL: one that appears meanwhile is not written over */
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd == -1 || write(fd, b.data, b.len) != (ssize_t)b.len || fsync(fd) == -1) {

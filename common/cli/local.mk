@@ -1,8 +1,8 @@
 # common/cli: the `holdfast' command; all but main.c is a library, so that tests link it.
 noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = common/cli/access.c common/cli/access.h common/cli/cli.c common/cli/cli.h \
-	common/cli/commands.h common/cli/domain.c common/cli/flush.c common/cli/help.c \
-	common/cli/init.c common/cli/out.c common/cli/out.h common/cli/primary.c \
+	common/cli/commands.h common/cli/conf_text.c common/cli/conf_text.h \
+	common/cli/domain.c common/cli/flush.c common/cli/help.c common/cli/init.c common/cli/out.c common/cli/out.h common/cli/primary.c \
 	common/cli/queue.c common/cli/queue_list.c common/cli/recipient.c common/cli/status.c \
 	common/cli/table.c
 nodist_libcli_a_SOURCES = common/cli/holdfast_conf.h
@@ -16,3 +16,5 @@ common/cli/holdfast_conf.h: common/cli/holdfast.conf
 bin_PROGRAMS += holdfast
 holdfast_SOURCES = common/cli/main.c
 holdfast_LDADD = libcli.a $(COMMON_LIBS)
+
+dist_man_MANS += packaging/man/holdfast.1

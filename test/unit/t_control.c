@@ -10,12 +10,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,79 +20,18 @@
 
 #include "common/buf.h"
 #include "common/control.h"
-
-/* What the server says after each request line it reads, in pieces of `piece' bytes. */
-struct server {
-	char		 dir[64], path[96];
-	int		 fd;
-	pthread_t	 thread;
-	const char	*const *answers;	/* one a request; NULL ends and closes */
-	size_t		 piece;
-	struct buf	 got;			/* what came in */
-};
-
-static void
-say(int fd, const char *s, size_t piece)
-{
-	size_t len = strlen(s);
-
-	for (size_t off = 0; off < len;) {
-		size_t n = len - off < piece ? len - off : piece;
-
-		if (send(fd, s + off, n, MSG_NOSIGNAL) != (ssize_t)n)
-			return;
-		off += n;
-	}
-}
-
-static void *
-serve(void *arg)
-{
-	struct server *s = arg;
-	int fd = accept(s->fd, NULL, NULL);
-
-	for (size_t i = 0; s->answers[i] != NULL; i++) {
-		char c = 0;
-
-		while (c != '\n' && read(fd, &c, 1) == 1)
-			buf_putc(&s->got, c);
-		say(fd, s->answers[i], s->piece);
-	}
-	(void)close(fd);
-	return NULL;
-}
+#include "player.h"
 
 static struct control *
-start(struct server *s, const char *const *answers, size_t piece)
+start(struct player *s, const char *const *answers, size_t piece)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct control *c;
 	char *why = NULL;
 
-	memset(s, 0, sizeof(*s));
-	(void)snprintf(s->dir, sizeof(s->dir), "/tmp/hf-control.XXXXXX");
-	assert_non_null(mkdtemp(s->dir));
-	(void)snprintf(s->path, sizeof(s->path), "%s/sock", s->dir);
-	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", s->path);
-	s->fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	assert_int_equal(bind(s->fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	assert_int_equal(listen(s->fd, 1), 0);
-	s->answers = answers;
-	s->piece = piece;
-	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+	player_start(s, answers, piece);
 	c = control_connect(s->path, &why);
 	assert_non_null(c);
 	return c;
-}
-
-static void
-stop(struct server *s)
-{
-	assert_int_equal(pthread_join(s->thread, NULL), 0);
-	(void)close(s->fd);
-	(void)unlink(s->path);
-	(void)rmdir(s->dir);
-	buf_free(&s->got);
 }
 
 struct seen {
@@ -135,7 +71,7 @@ test_calls(void **state)
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		struct seen seen = { BUF_INIT, BUF_INIT };
-		struct server s;
+		struct player s;
 		struct control *c = start(&s, answers, pieces[i]);
 		char *why = NULL;
 		json_t *last;
@@ -165,8 +101,9 @@ test_calls(void **state)
 		assert_non_null(strstr(why, "closed the connection"));
 		free(why);
 		control_close(&c);
+		player_stop(&s);
 		assert_memory_equal(buf_str(&s.got), first, strlen(first));
-		stop(&s);
+		buf_free(&s.got);
 		buf_free(&seen.lines);
 		buf_free(&seen.data);
 	}
@@ -190,7 +127,7 @@ test_broken_answers(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		const char *const answers[] = { row[i].answer, NULL };
-		struct server s;
+		struct player s;
 		struct control *c = start(&s, answers, 4096);
 		char *why = NULL;
 
@@ -201,7 +138,8 @@ test_broken_answers(void **state)
 		free(why);
 		control_close(&c);
 		control_close(&c);
-		stop(&s);
+		player_stop(&s);
+		buf_free(&s.got);
 	}
 }
 
