@@ -444,7 +444,7 @@ io_handshake(void *arg, bool ok, const char *why)
 
 	if (ok) {
 		smtp_io_describe_tls(s->io, &b);
-		log_debug("relay=%s tls=\"%s\"", s->relay, buf_str(&b));
+		log_info("session relay=%s tls=\"%s\"", s->relay, buf_str(&b));
 		buf_free(&b);
 	}
 	(void)smtp_client_tls(s->client, ok, why);
