@@ -78,6 +78,7 @@ went_down(struct deliver_dest *dest)
 
 	dest->down_at = now;
 	dest->up_at = 0;
+	dest->woken = false;
 	dest->drained = 0;
 	if (d->counted != 0 && now - d->counted < COUNT_PAUSE) {
 		log_down(dest, "");
@@ -87,26 +88,41 @@ went_down(struct deliver_dest *dest)
 	store_domains(d->store, counted, dest);
 }
 
-/* The first message was judged after an outage: all of the destination's mail is due. */
-static void
-woke(struct deliver_dest *dest)
+/*
+ * After an outage all of the destination's mail is due: what it deferred while it was failing
+ * waits for its own hour no longer. Not after a short one, which may just be a primary that
+ * breaks connections: its messages keep to the schedule.
+ */
+static bool
+wake_deferred(struct deliver_dest *dest)
 {
 	struct deliver *d = dest->d;
 	struct deliver_domain *dom;
+	bool any = false;
 
-	dest->up_at = clock_mono_ms();
-	log_info("destination=%s state=ramping down_for=%" PRId64 "s", dest->name,
-	    (dest->up_at - dest->down_at) / 1000);
+	if (dest->down_at == 0 || clock_mono_ms() - dest->down_at < DELIVER_WAKE_MIN || dest->woken)
+		return false;
+	dest->woken = true;
 	TAILQ_FOREACH(dom, &dest->domains, of_dest) {
 		struct store_filter filter = { .domain = dom->name, .state = RCPT_QUEUED };
 
-		/* What had been deferred one by one waits for its own hour no longer. */
 		if (dom->next_due == 0)
 			continue;
 		dom->next_due = 0;
 		store_change(d->store, CHANGE_RETRY, &filter, "recovery", NULL, NULL);
 		deliver_hungry(dom);
+		any = true;
 	}
+	return any;
+}
+
+static void
+recovered(struct deliver_dest *dest)
+{
+	dest->up_at = clock_mono_ms();
+	log_info("destination=%s state=%s down_for=%" PRId64 "s", dest->name,
+	    destination_state_name(dest->health.state), (dest->up_at - dest->down_at) / 1000);
+	(void)wake_deferred(dest);
 }
 
 static void
@@ -168,16 +184,13 @@ deliver_outcome(struct deliver_dest *dest, const struct deliver_session *except,
 		deliver_probe_arm(dest);
 		break;
 	case DEST_RAMPING:
-		dest->d->ndown--;
-		woke(dest);
-		break;
 	case DEST_UP:
 		if (before == DEST_PROBING || before == DEST_DOWN) {
 			dest->d->ndown--;
-			woke(dest);
+			recovered(dest);
 		}
-		log_info("destination=%s state=up window=%u", dest->name, dest->health.window);
-		set_reason(dest, "");
+		if (after == DEST_UP)
+			set_reason(dest, "");
 		break;
 	case DEST_PROBING:
 	case DEST_HELD:
@@ -191,18 +204,17 @@ deliver_idle(struct deliver_dest *dest)
 	enum destination_state before = dest->health.state;
 	int64_t now = clock_mono_ms();
 
-	if (before == DEST_PROBING && TAILQ_EMPTY(&dest->idle))
-		return;
+	if (before == DEST_PROBING && (TAILQ_EMPTY(&dest->idle) || wake_deferred(dest)))
+		return;		/* not there yet, or a message was found to try it with */
 	if (destination_idle(&dest->health, now)) {
-		if (before == DEST_PROBING)
-			dest->d->ndown--;
 		dest->since = clock_wall();
 		set_reason(dest, "");
-		log_info("destination=%s state=up drained=%" PRIu64 " seconds=%" PRId64, dest->name,
-		    dest->drained, dest->up_at != 0 ? (now - dest->up_at) / 1000 : 0);
-		if (before == DEST_PROBING && dest->up_at == 0 && dest->down_at != 0)
-			woke(dest);
-	} else if (before == DEST_UP && dest->up_at != 0) {
+	}
+	if (before == DEST_PROBING) {
+		dest->d->ndown--;
+		log_info("destination=%s state=up down_for=%" PRId64 "s", dest->name,
+		    (now - dest->down_at) / 1000);
+	} else if (dest->health.state == DEST_UP && dest->up_at != 0) {
 		log_info("destination=%s state=up drained=%" PRIu64 " seconds=%" PRId64, dest->name,
 		    dest->drained, (now - dest->up_at) / 1000);
 	}

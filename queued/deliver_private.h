@@ -38,6 +38,7 @@
 #define DELIVER_WORKING		60000		/* ms: a session that got somewhere so lately counts */
 #define DELIVER_PROBE_CONNECT	5u		/* s: a probe that is not connected by then is repeated */
 #define DELIVER_PROBE_GREETING	30u		/* s: … and not greeted */
+#define DELIVER_WAKE_MIN	30000		/* ms: an outage after which deferred mail is due at once */
 #define DELIVER_HOST_BAD	60000		/* ms: a failed host is tried after the others */
 #define DELIVER_HOST_PLAIN	600000		/* ms: no TLS after a failed opportunistic handshake */
 #define DELIVER_HOST_FRESH	60000		/* ms: an answer of the resolver is used so long */
@@ -105,6 +106,7 @@ struct deliver_dest {
 
 	/* The last outage, for the log. */
 	int64_t			 down_at, up_at;	/* mono ms; 0 none, not yet */
+	bool			 woken;		/* its deferred mail was made due */
 	uint64_t		 drained;	/* messages since it went down */
 };
 TAILQ_HEAD(deliver_dests, deliver_dest);

@@ -98,7 +98,7 @@ reason_of(const struct deliver_session *s, const struct smtp_verdict *v)
 	const char *dsn = v->dsn, *gap = *dsn != '\0' ? " " : "";
 
 	if (v->event == SMTP_EV_REPLY)
-		return xasprintf("%s: said: %d%s%s %s (%s)", s->relay, v->code, gap, dsn, v->text,
+		return xasprintf("%s: said %d%s%s %s (%s)", s->relay, v->code, gap, dsn, v->text,
 		    smtp_state_words(v->phase));
 	return xasprintf("%s: %s %s", s->relay, v->text, smtp_state_words(v->phase));
 }
@@ -132,7 +132,7 @@ session_failed(struct deliver_session *s)
 	what = judge_end(s, v);
 	reason = reason_of(s, v);
 	if (v->phase != SMTP_READY || what == OUTCOME_DEAD)
-		log_info("session relay=%s ended: %s", s->relay, reason);
+		log_info("session ended: %s", reason);
 	if (s->job != NULL)
 		settle_now(s);
 	if (v->phase != SMTP_READY || what == OUTCOME_DEAD)

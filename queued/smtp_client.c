@@ -14,10 +14,12 @@
  * Invariants
  *  C1  A recipient is `delivered' only by a 2xx in FINAL to a body that was sent whole, after its RCPT
  *      was accepted in the same transaction.
- *  C2  Once the last byte of the body is with the kernel (c->committed), a lost connection leaves
- *      accepted recipients unsure: their verdict's phase is FINAL (P4).
+ *  C2  FINAL means that the last byte of the body is with the kernel: a connection lost there leaves
+ *      the accepted recipients unsure (P4). Before it the message cannot have arrived.
  *  C3  Every recipient has a verdict when the machine is READY or CLOSED after smtp_client_send().
- *  C4  Nothing is written while the peer still owes replies to an earlier group.
+ *  C4  Nothing is written while the peer still owes replies to an earlier group. The body waits for
+ *      the replies to all of the envelope, with BDAT as well (RFC 3030 4.2 would allow it in the same
+ *      group): a peer that says too much is found out before, not taken at its word for the message.
  *
  * On failure of any kind the machine goes to CLOSED; the holder closes and settles.
  *
@@ -56,9 +58,7 @@ struct smtp_client {
 	bool		 group;			/* the envelope went in one write */
 	bool		 bdat;
 	bool		 framed;		/* all of the body is in `out' */
-	bool		 committed;		/* … and with the kernel */
 	bool		 mail_refused;
-	bool		 empty;			/* 354 came though nobody was accepted */
 	struct wire_dot	 dot;
 	struct buf	 xforward;		/* lines that are not written yet */
 	unsigned	 xforward_owed;		/* replies to those that are */
@@ -89,10 +89,6 @@ fail(struct smtp_client *c, enum smtp_event event, int code, const char *dsn, co
 	enum smtp_state phase = c->state;
 
 	smtp_verdict_set(&c->end, event, phase, code, dsn, text);
-	/* C2: the whole message was sent, so its fate is unknown unless the peer told us. */
-	if (c->committed && event != SMTP_EV_REPLY && phase != SMTP_READY && phase != SMTP_RSET &&
-	    !c->mail_refused)
-		phase = SMTP_FINAL;
 	settle_rest(c, event, phase, code, dsn, text);
 	return SMTP_CLOSED;
 }
@@ -354,7 +350,7 @@ begin(struct smtp_client *c)
 	bool xforward;
 
 	c->naccepted = 0;
-	c->framed = c->committed = c->mail_refused = c->empty = false;
+	c->framed = c->mail_refused = false;
 	c->group = (c->ext & WIRE_EXT_PIPELINING) != 0;
 	c->bdat = (c->ext & WIRE_EXT_CHUNKING) != 0;
 	memset(c->accepted, 0, c->nrcpt * sizeof(*c->accepted));
@@ -379,8 +375,6 @@ begin(struct smtp_client *c)
 		put_rcpt(c, i);
 	if (!c->bdat)
 		put_line(c, "DATA");
-	else if (c->job->body != NULL)
-		put_body_start(c);	/* RFC 3030 4.2: BDAT may be pipelined */
 	return xforward ? SMTP_XFORWARD : SMTP_MAIL;
 }
 
@@ -415,10 +409,8 @@ rcpts_done(struct smtp_client *c)
 			return enter(c, SMTP_DATA);
 		return reset(c);
 	}
-	if (c->framed)			/* BDAT went with the group */
-		return c->committed ? SMTP_FINAL : SMTP_BODY;
 	if (c->naccepted == 0)
-		return reset(c);
+		return c->mail_refused ? SMTP_READY : reset(c);
 	put_body_start(c);
 	return SMTP_BODY;
 }
@@ -459,7 +451,6 @@ on_data(struct smtp_client *c, const struct wire_reply *r)
 		if (c->naccepted == 0) {
 			/* RFC 2920 3.1: the server took DATA without recipients; give it nothing. */
 			put_line(c, ".");
-			c->empty = true;
 			c->framed = true;
 			return SMTP_BODY;
 		}
@@ -487,10 +478,9 @@ on_final(struct smtp_client *c, const struct wire_reply *r)
 {
 	if (r->code / 100 == 3)
 		return broken(c, "unexpected reply to the message", r);
-	assert(c->committed);
 	settle_rest_reply(c, SMTP_FINAL, r);	/* C1: the refused ones have theirs already */
 	/* RFC 3030 2: after a refused BDAT the transaction is in doubt; RSET ends it. */
-	if (c->bdat && r->code / 100 != 2 && !c->mail_refused)
+	if (c->bdat && r->code / 100 != 2)
 		return reset(c);
 	return SMTP_READY;
 }
@@ -639,9 +629,7 @@ smtp_client_chunk(struct smtp_client *c, const char *data, size_t len, bool last
 enum smtp_state
 smtp_client_drained(struct smtp_client *c)
 {
-	if (c->framed)
-		c->committed = true;
-	if (c->state == SMTP_BODY && c->committed)
+	if (c->state == SMTP_BODY && c->framed)
 		c->state = SMTP_FINAL;
 	return c->state;
 }
