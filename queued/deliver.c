@@ -98,8 +98,14 @@ deliver_kick(struct deliver *d, const char *domain)
 static void
 flush_one(struct deliver_domain *dom)
 {
+	struct deliver_session *s;
+
 	if (dom->dest == NULL)
 		return;
+	/* What is being tried at this moment and fails is tried again at once, too. */
+	TAILQ_FOREACH(s, &dom->dest->sessions, link)
+		if (s->job != NULL && strcmp(s->job->domain, dom->name) == 0)
+			s->hurried = true;
 	deliver_hungry(dom);
 	deliver_hurry(dom->dest);
 	deliver_pump(dom->dest);

@@ -131,6 +131,7 @@ struct deliver_session {
 	int64_t			 started;	/* mono ms: the job's turn */
 	unsigned		 seq;		/* next chunk of a large body */
 	bool			 reading;	/* a chunk is on its way */
+	bool			 hurried;	/* the operator said "now" meanwhile */
 	unsigned		 sent;		/* messages on this connection */
 };
 

@@ -267,6 +267,7 @@ take(struct deliver_session *s, struct job *job)
 	set_idle(s, false);
 	s->job = job;
 	s->seq = 0;
+	s->hurried = false;
 	s->started = clock_mono_ms();
 	s->dest->nbusy++;
 	s->dest->d->inflight++;

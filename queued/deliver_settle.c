@@ -184,6 +184,8 @@ defer(struct deliver_session *s, const struct job_rcpt *jr, struct settle *v,
 		free(last);
 		return;
 	}
+	if (s->hurried)
+		wait = 0;
 	v->next_attempt = now + wait;
 	deliver_due(dom, v->next_attempt);
 }
