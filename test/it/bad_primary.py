@@ -45,7 +45,9 @@ NONSENSE = {
     'rcpt-450': {'rcpt': b'450 4.2.0 greylisted\r\n'},
     'rcpt-nonsense': {'rcpt': b'hello?\r\n'},
     'rcpt-closes': {'rcpt': CLOSE},
-    'rcpt-too-many': {'rcpt': b'250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n'},
+    # One 250 too many must not pass for the answer to the message, which is refused.
+    'rcpt-too-many': {'rcpt': b'250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n', 'dot': b'452 4.3.1 full\r\n'},
+    'rcpt-one-more': {'rcpt': b'250 ok\r\n250 ok\r\n', 'dot': b'452 4.3.1 full\r\n'},
     'data-451': {'data': b'451 4.3.0 no\r\n'},
     'data-closes-after-354': {'data': lambda s: (s.wfile.write(b'354 go\r\n'), CLOSE)[1]},
     'dot-452': {'dot': b'452 4.3.1 full\r\n'},
@@ -86,7 +88,7 @@ def bad_primary(lab):
     held = set(NONSENSE) | {'tls-junk'}
     end = time.monotonic() + 3
     while time.monotonic() < end:
-        check(holdfast.queued.alive(), 'queued lives')
+        check(holdfast.queued.alive(), lambda: f'queued {holdfast.queued.fate()}')
         time.sleep(0.2)
     waiting = {m['domain']: m for m in holdfast.queue()}
     for name in held:

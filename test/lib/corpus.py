@@ -67,6 +67,11 @@ def signatures(message):
     def txt(name, timeout=5):
         return records.get(name if isinstance(name, bytes) else name.encode())
 
+    def good(i):
+        try:
+            return bool(dkim.DKIM(message).verify(idx=i, dnsfunc=txt))
+        except dkim.DKIMException:
+            return False
+
     n = message.split(b'\r\n\r\n')[0].lower().count(b'dkim-signature:')
-    verifier = dkim.DKIM(message)
-    return n, sum(bool(verifier.verify(idx=i, dnsfunc=txt)) for i in range(n))
+    return n, sum(good(i) for i in range(n))

@@ -46,7 +46,7 @@ class Lab:
         os.chmod(self.dir, 0o755)
         self.has_ipv6 = has_ipv6()
         self._ends, self._holdfasts = [], []
-        self.said = []
+        self.said, self.fates = [], []
 
     # --- files ----------------------------------------------------------------
     def path(self, name):
@@ -113,6 +113,8 @@ class Lab:
 
     # --- the end ---------------------------------------------------------------
     def end(self):
+        for h in self._holdfasts:
+            self.fates += [f'{p.name} {p.fate()}' for p in (h.queued, h.milter) if p.fate()]
         for function in reversed(self._ends):
             try:
                 function()
@@ -140,7 +142,7 @@ class Lab:
 
     def logs(self):
         """Every log in the directory, its end only."""
-        out = []
+        out = list(self.fates)
         for path in self.log_files():
             with open(path, errors='replace') as f:
                 lines = f.read().splitlines()

@@ -31,6 +31,7 @@ class Session(socketserver.StreamRequestHandler):
         self.tls = False
         self.transaction = None
         p.sessions += 1
+        p.open.add(self.connection)
         try:
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.say('banner', b'220 primary.test ESMTP fake\r\n'):
@@ -38,6 +39,8 @@ class Session(socketserver.StreamRequestHandler):
                     pass
         except (ConnectionError, ssl.SSLError, OSError, ValueError):
             pass
+        finally:
+            p.open.discard(self.connection)
 
     def say(self, stage, default):
         """Sends the script's words for this stage or the default; False ends the session."""
@@ -103,7 +106,9 @@ class Session(socketserver.StreamRequestHandler):
         if not self.said.startswith(b'220 2.0.0 Go ahead\r\n'):
             return True
         self.wfile.flush()
+        self.primary.open.discard(self.connection)
         self.connection = self.primary.tls.wrap_socket(self.connection, server_side=True)
+        self.primary.open.add(self.connection)
         self.rfile = self.connection.makefile('rb', -1)
         self.wfile = socketserver._SocketWriter(self.connection)
         self.tls = True
@@ -182,6 +187,7 @@ class FakePrimary:
         self.script, self.extensions, self.tls = dict(script or {}), extensions, tls
         self.messages, self.unanswered, self.commands = [], [], []
         self.sessions = self.tls_sessions = 0
+        self.open = set()
         self.ended = threading.Event()
         self.server = None
         lab.at_end(self.stop)
@@ -204,12 +210,17 @@ class FakePrimary:
         return self
 
     def stop(self):
-        """Listens no more; open sessions die with their next command."""
+        """Listens no more and cuts its sessions, as a machine does that goes down."""
         if self.server:
             self.ended.set()
             self.server.shutdown()
             self.server.server_close()
             self.server = None
+        for connection in list(self.open):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
     def data(self):
         return [m.data for m in self.messages]

@@ -140,6 +140,13 @@ class Process:
     def alive(self):
         return self.child is not None and self.child.poll() is None
 
+    def fate(self):
+        """How it ended by itself, in words; None if it runs or was stopped by us."""
+        if self.child is None or self.child.poll() is None:
+            return None
+        n = self.child.returncode
+        return f'ended with exit status {n}' if n >= 0 else f'died of {signal.Signals(-n).name}'
+
     def kill(self):
         """kill -9 of the whole process group: nothing gets to say goodbye."""
         if self.child is None:
