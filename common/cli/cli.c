@@ -22,7 +22,7 @@
 #include "common/conf.h"
 #include "common/log.h"
 
-static void
+static void __attribute__((format(printf, 1, 0)))
 say(const char *fmt, va_list ap)
 {
 	struct buf b = BUF_INIT;
