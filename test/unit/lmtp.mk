@@ -6,8 +6,9 @@ check_PROGRAMS += $(lmtp_tests)
 TESTS += $(lmtp_tests)
 test_unit_t_header_scan_SOURCES = test/unit/t_header_scan.c
 test_unit_t_header_scan_LDADD = libqueue.a $(UNIT_LIBS)
-test_unit_t_lmtp_server_SOURCES = test/unit/t_lmtp_server.c test/unit/store_fake.c \
-	test/unit/store_fake.h
+lmtp_world = test/unit/lmtp_world.c test/unit/lmtp_world.h
+test_unit_t_lmtp_server_SOURCES = test/unit/t_lmtp_server.c $(lmtp_world) \
+	test/unit/store_fake.c test/unit/store_fake.h
 test_unit_t_lmtp_server_LDADD = $(CMOCKA_LIBS) $(QUEUE_LIBS)
 test_unit_t_lmtp_session_SOURCES = test/unit/t_lmtp_session.c test/unit/lmtp_dialogue.c \
 	test/unit/lmtp_dialogue.h
