@@ -167,8 +167,8 @@ deliver_outcome(struct deliver_dest *dest, const struct deliver_session *except,
 	}
 	if (what == OUTCOME_GOOD)
 		dest->drained++;
-	if (!destination_outcome(&dest->health, what, good ? 0 : working(dest, except), after_ms,
-	    now))
+	if (!destination_outcome(&dest->health, what,
+	    good ? dest->nsessions - dest->nopening - 1 : working(dest, except), after_ms, now))
 		return;
 
 	after = dest->health.state;

@@ -9,7 +9,7 @@
  *	  +----- window at its limit, or no mail ---- RAMPING <--+
  *
  * Slow start: one connection, doubled after a round (as many deliveries as the window is
- * wide), until the limit or the width at which trouble was seen; from there one more a
+ * wide, all of it in use), until the limit or the width at which trouble was seen; from there one more a
  * round. A shrink forbids growth for a while, longer each time (hysteresis): a primary that
  * takes only two connections sees few attempts at a third.
  *
@@ -96,9 +96,12 @@ shrink(struct destination *d, unsigned to, int64_t now)
 }
 
 static void
-grow(struct destination *d, int64_t now)
+grow(struct destination *d, unsigned working, int64_t now)
 {
 	d->soft = 0;
+	/* Not on trust: what is allowed must have been greeted first. */
+	if (working + 1 < d->window)
+		return;
 	if (d->window >= d->limit) {
 		d->calm = 0;
 		return;
@@ -154,7 +157,7 @@ destination_outcome(struct destination *d, enum outcome_dest what, unsigned work
 		if (what == OUTCOME_SOFT && ++d->soft >= DESTINATION_SOFT_MAX)
 			shrink(d, d->window / 2, now);
 		if (what != OUTCOME_SOFT)
-			grow(d, now);
+			grow(d, working, now);
 		if (d->state == DEST_RAMPING && d->window >= d->limit)
 			set_state(d, DEST_UP, now);
 		break;

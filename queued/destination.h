@@ -40,7 +40,7 @@ unsigned destination_allows(const struct destination *, unsigned open, int64_t n
 void	destination_probe(struct destination *, int64_t now);
 /*
  * An outcome of a session or message. `working' counts the other sessions that
- * got somewhere lately. probe_after: ms until the next probe if this makes it DOWN. True: the
+ * work (for BUSY and DEAD: that got somewhere lately). probe_after: ms until the next probe if this makes it DOWN. True: the
  * state changed.
  */
 bool	destination_outcome(struct destination *, enum outcome_dest, unsigned working,

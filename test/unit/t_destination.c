@@ -26,7 +26,11 @@ static void
 apply(struct destination *d, const struct step *s)
 {
 	switch (s->what) {
-	case GOOD: case ALIVE: case SOFT: case BUSY: case DEAD:
+	case GOOD: case ALIVE: case SOFT:
+		(void)destination_outcome(d, (enum outcome_dest)s->what,
+		    s->working > 0 ? s->working - 1 : 1000, 0, s->at);
+		break;
+	case BUSY: case DEAD:
 		(void)destination_outcome(d, (enum outcome_dest)s->what, s->working, 2000, s->at);
 		break;
 	case IDLE:
@@ -150,6 +154,22 @@ test_lost_one_of_many(void **state)
 	PLAY(steps, 20);
 }
 
+/* A hundred quick answers on one connection do not open the gate before the second is greeted. */
+static void
+test_not_on_trust(void **state)
+{
+	static const struct step steps[] = {
+		{ 0, GOOD, 1, 1, DEST_UP, 2 },
+		{ 1, GOOD, 1, 100, DEST_UP, 2 },
+		{ 2, GOOD, 2, 2, DEST_UP, 4 },
+		{ 3, GOOD, 3, 100, DEST_UP, 4 },
+		{ 4, BUSY, 3, 0, DEST_UP, 3 },
+	};
+
+	(void)state;
+	PLAY(steps, 20);
+}
+
 static void
 test_allows(void **state)
 {
@@ -179,13 +199,13 @@ test_limit_changes(void **state)
 	(void)state;
 	destination_init(&d, 8, 0);
 	for (int i = 0; i < 7; i++)
-		(void)destination_outcome(&d, OUTCOME_GOOD, 0, 0, 1);
+		(void)destination_outcome(&d, OUTCOME_GOOD, 20, 0, 1);
 	assert_int_equal(8, d.window);
 	destination_limit(&d, 3);
 	assert_int_equal(3, d.window);
 	destination_limit(&d, 12);
 	for (int i = 0; i < 9; i++)
-		(void)destination_outcome(&d, OUTCOME_GOOD, 0, 0, 2);
+		(void)destination_outcome(&d, OUTCOME_GOOD, 20, 0, 2);
 	assert_int_equal(12, d.window);
 }
 
@@ -213,6 +233,7 @@ main(void)
 		cmocka_unit_test(test_two_connections),
 		cmocka_unit_test(test_storm),
 		cmocka_unit_test(test_lost_one_of_many),
+		cmocka_unit_test(test_not_on_trust),
 		cmocka_unit_test(test_allows),
 		cmocka_unit_test(test_limit_changes),
 		cmocka_unit_test(test_probe_interval),
