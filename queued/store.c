@@ -58,6 +58,7 @@ static const struct engine_ops *const engines[] = { &store_sqlite };
 void
 store_expect(struct store *s, struct request *r)
 {
+	r->expected = true;
 	TAILQ_INSERT_TAIL(&s->pending, r, pending);
 }
 
@@ -85,7 +86,8 @@ collect(struct store *s)
 	store_thread_collect(s->thread, &done);
 	while ((r = STAILQ_FIRST(&done)) != NULL) {
 		STAILQ_REMOVE_HEAD(&done, next);
-		TAILQ_REMOVE(&s->pending, r, pending);
+		if (r->expected)
+			TAILQ_REMOVE(&s->pending, r, pending);
 		request_finish(s, r);
 		request_free(&r);
 		any = true;

@@ -30,12 +30,11 @@ static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 int64_t
 store_id_next(int64_t last, int64_t wall_ms)
 {
-	int64_t ms = wall_ms - EPOCH_MS;
 	int64_t id;
 
-	if (wall_ms < EPOCH_MS || ms > MS_MAX)
+	if (wall_ms < EPOCH_MS || wall_ms > EPOCH_MS + MS_MAX)
 		return last + 1;
-	id = ms << COUNTER_BITS;
+	id = (wall_ms - EPOCH_MS) << COUNTER_BITS;
 	return id > last ? id : last + 1;
 }
 

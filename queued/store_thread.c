@@ -625,6 +625,7 @@ turn(struct store_thread *t)
 		t->idle_in = IDLE_AFTER;
 		idle = false;
 	}
+	(void)well(t);
 	sort_in(t, &taken);
 	post(t);
 	if (!STAILQ_EMPTY(&t->todo) || (has_trouble(t) && clock_mono_ms() >= t->retry_at))

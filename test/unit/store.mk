@@ -1,1 +1,18 @@
 # store
+if HAVE_CMOCKA
+store_tests = test/unit/t_store test/unit/t_store_fault test/unit/t_store_id \
+	test/unit/t_store_large
+check_PROGRAMS += $(store_tests)
+TESTS += $(store_tests)
+store_lab = test/unit/store_lab.c test/unit/store_lab.h test/unit/store_vfs.c \
+	test/unit/store_vfs.h
+store_libs = $(CMOCKA_LIBS) $(QUEUE_LIBS)
+test_unit_t_store_SOURCES = test/unit/t_store.c $(store_lab)
+test_unit_t_store_LDADD = $(store_libs)
+test_unit_t_store_fault_SOURCES = test/unit/t_store_fault.c $(store_lab)
+test_unit_t_store_fault_LDADD = $(store_libs)
+test_unit_t_store_id_SOURCES = test/unit/t_store_id.c
+test_unit_t_store_id_LDADD = $(store_libs)
+test_unit_t_store_large_SOURCES = test/unit/t_store_large.c $(store_lab)
+test_unit_t_store_large_LDADD = $(store_libs)
+endif
