@@ -219,7 +219,7 @@ def bad_input(lab):
     same(holdfast.held(), 0, 'messages kept of all that')
     limits(lab, where)
     same(holdfast.held(), 2, 'messages kept: the one that just fitted, and 40 hops')
-    holdfast.cli('queue', 'delete', '--all')
+    holdfast.cli('queue', 'delete', '--all', '--yes')
     accepted_as_data(holdfast, primary)
     holdfast.stop()
 
