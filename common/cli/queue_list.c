@@ -7,13 +7,17 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "common/addr.h"
+#include "common/buf.h"
 #include "common/cli/access.h"
 #include "common/cli/commands.h"
 #include "common/cli/out.h"
 #include "common/clock.h"
+#include "common/control.h"
 
 /* --- count --------------------------------------------------------------- */
 
@@ -42,8 +46,50 @@ count(struct cli *c)
 struct listing {
 	struct cli	*c;
 	int64_t		 now;
+	json_t		*down;		/* by domain: the destination that is not up */
 	uint64_t	 messages, recipients, bytes;
 };
+
+/* Of primary.list: mail that is due waits for these, and its own rows do not say so. */
+static void
+note_down(void *arg, json_t *destination)
+{
+	struct listing *l = arg;
+	const char *state = out_str(destination, "state");
+	json_t *domain;
+	size_t i;
+
+	if (strcmp(state, "up") == 0 || strcmp(state, "ramping") == 0)
+		return;
+	json_array_foreach(json_object_get(destination, "domains"), i, domain)
+		(void)json_object_set(l->down, json_string_value(domain), destination);
+}
+
+/* For people: the primaries first, then the messages. */
+static int
+ask_with_primaries(struct listing *l, json_t *request, void (*line)(void *, json_t *))
+{
+	struct control *control = NULL;
+	int status = cli_connect(l->c, &control);
+
+	if (status != EX_OK || request == NULL) {
+		json_decref(request);
+		control_close(&control);
+		return status != EX_OK ? status
+				       : cli_fail(EX_DATAERR, "an argument is not valid UTF-8");
+	}
+	l->down = json_object();
+	if (!l->c->json)
+		status = cli_call(control, json_pack("{s:s}", "cmd", "primary.list"), note_down,
+		    NULL, l, NULL);
+	if (status == EX_OK)
+		status = cli_call(control, request, line, NULL, l, NULL);
+	else
+		json_decref(request);
+	json_decref(l->down);
+	control_close(&control);
+	return status;
+}
 
 /* Postfix's marks, and one for what waits for a person. */
 static char
@@ -64,21 +110,40 @@ sender(const json_t *message)
 	return s[0] != '\0' ? s : "<>";
 }
 
-/* "next in 42 s", or why there is no next attempt. */
+/* When a queued recipient is tried next, or what it waits for. */
+static void
+print_next(const struct listing *l, const json_t *r)
+{
+	int64_t next = out_int(r, "next_attempt");
+	char *domain = xstrdup(addr_domain(out_str(r, "address")));
+	const json_t *d;
+
+	addr_lower(domain);
+	d = json_object_get(l->down, domain);
+	if (next > l->now)
+		(void)printf("next attempt %s", out_when(next, l->now));
+	else if (d == NULL)
+		(void)printf("due now");
+	else
+		(void)printf("waits for %s, which is %s%s%s", out_safe(out_str(d, "destination")),
+		    out_on(l->c, OUT_BAD), out_safe(out_str(d, "state")), out_off(l->c));
+	free(domain);
+}
+
+/* "next attempt in 42 s", or why there is none; and the last reply. */
 static void
 print_recipient(const struct listing *l, const json_t *r)
 {
 	const struct cli *c = l->c;
 	const char *state = out_str(r, "state"), *reason = out_str(r, "reason");
-	int64_t attempts = out_int(r, "attempts"), next = out_int(r, "next_attempt");
+	int64_t attempts = out_int(r, "attempts");
 	bool quarantined = strcmp(state, "quarantined") == 0;
 
 	(void)printf("    %s  ", out_safe(out_str(r, "address")));
 	if (json_is_true(json_object_get(r, "active")))
 		(void)printf("%sbeing delivered%s", out_on(c, OUT_GOOD), out_off(c));
 	else if (strcmp(state, "queued") == 0)
-		(void)printf("%s%s", next > l->now ? "next attempt " : "due",
-		    next > l->now ? out_when(next, l->now) : " now");
+		print_next(l, r);
 	else
 		(void)printf("%s%s%s", out_on(c, quarantined ? OUT_BAD : OUT_WARN),
 		    out_safe(state), out_off(c));
@@ -101,6 +166,9 @@ print_message(void *arg, json_t *m)
 		out_json_lent(m);
 		return;
 	}
+	if (l->messages == 0)
+		(void)printf("%s%-16s %9s  %-19s  %s%s\n", out_on(l->c, OUT_DIM), "ID", "SIZE",
+		    "ARRIVED", "SENDER", out_off(l->c));
 	(void)printf("%s%c%*s %9s  %s  %s\n", out_safe(out_str(m, "queue_id")),
 	    mark(out_str(m, "queue_name")),
 	    strlen(out_str(m, "queue_id")) < 15 ? (int)(15 - strlen(out_str(m, "queue_id"))) : 0,
@@ -159,7 +227,7 @@ list(struct cli *c)
 	int status = check_state(c);
 
 	if (status == EX_OK)
-		status = cli_ask(c, list_request(c), print_message, &l, NULL);
+		status = ask_with_primaries(&l, list_request(c), print_message);
 	if (status != EX_OK || c->json)
 		return status;
 	if (l.messages == 0)
@@ -222,8 +290,8 @@ show(struct cli *c)
 {
 	struct listing l = { .c = c, .now = clock_wall() };
 
-	return cli_ask(c, json_pack("{s:s,s:s}", "cmd", "queue.show", "id", c->argv[0]),
-	    print_whole, &l, NULL);
+	return ask_with_primaries(&l, json_pack("{s:s,s:s}", "cmd", "queue.show", "id",
+	    c->argv[0]), print_whole);
 }
 
 static const struct cli_option list_options[] = {

@@ -304,14 +304,17 @@ test_queue_list(void **state)
 	    "\"sender\":\"\",\"domain\":\"a.test\",\"trace\":\"t\",\"recipients\":["
 	    "{\"state\":\"queued\",\"attempts\":3,\"next_attempt\":%lld,\"active\":false,"
 	    "\"address\":\"bob@a.test\",\"reason\":\"host said: 450 \\u001B[2Jno\"},"
+	    "{\"state\":\"queued\",\"attempts\":0,\"next_attempt\":5,\"active\":false,"
+	    "\"address\":\"joe@A.test\",\"reason\":\"\"},"
 	    "{\"state\":\"quarantined\",\"attempts\":1,\"next_attempt\":0,\"active\":false,"
 	    "\"address\":\"eve@a.test\",\"reason\":\"\"}]}\n"
 	    "{\"queue_id\":\"4XyZ0002\",\"queue_name\":\"hold\",\"arrival_time\":%lld,"
 	    "\"message_size\":1,\"state\":\"held\",\"next_attempt\":0,\"sender\":\"x@y.test\","
 	    "\"domain\":\"a.test\",\"trace\":\"\",\"recipients\":[]}\n{\"ok\":true}\n",
 	    (long long)now - 60, (long long)now + 600, (long long)now + 600, (long long)now);
-	const char *const answers[] = { message, NULL };
-	static const char *const none[] = { "{\"ok\":true}\n", NULL };
+	const char *const answers[] = { "{\"destination\":\"h:25\",\"state\":\"down\","
+		"\"domains\":[\"x.test\",\"a.test\"]}\n{\"ok\":true}\n", message, NULL };
+	static const char *const none[] = { "{\"ok\":true}\n", "{\"ok\":true}\n", NULL };
 	struct ran r;
 
 	(void)state;
@@ -319,18 +322,19 @@ test_queue_list(void **state)
 	assert_int_equal(r.status, EX_OK);
 	contains(&r.asked, "{\"cmd\":\"queue.list\",\"domain\":\"a.test\",\"state\":\"queued\","
 			   "\"sender\":\"x@y.test\"}\n");
+	contains(&r.out, "    joe@A.test  waits for h:25, which is down\n");
 	contains(&r.out, "4XyZ0001*");
 	contains(&r.out, "  10.2 KB  ");
 	contains(&r.out, "  <>\n    bob@a.test  next attempt in ");
 	contains(&r.out, ", 3 attempts\n        (host said: 450 \\x1b[2Jno)\n");
 	contains(&r.out, "    eve@a.test  quarantined, 1 attempt\n");
 	contains(&r.out, "4XyZ0002!");
-	contains(&r.out, "-- 2 messages, 2 recipients, 10.2 KB\n");
+	contains(&r.out, "-- 2 messages, 3 recipients, 10.2 KB\n");
 	assert_null(strchr(buf_str(&r.out), '\033'));
 	ran_free(&r);
 
 	/* JSON comes through as it was sent */
-	run(&r, "--json queue list", answers);
+	run(&r, "--json queue list", answers + 1);
 	assert_int_equal(r.status, EX_OK);
 	assert_memory_equal(buf_str(&r.out), message, strlen(message) - strlen("{\"ok\":true}\n"));
 	assert_int_equal(r.out.len, strlen(message) - strlen("{\"ok\":true}\n"));
@@ -452,6 +456,7 @@ test_others(void **state)
 	contains(&r.err, "not valid UTF-8");
 	ran_free(&r);
 	run(&r, "queue list --sender \xff", flushed);
+	contains(&r.err, "not valid UTF-8");
 	assert_int_equal(r.status, EX_DATAERR);
 	ran_free(&r);
 }
