@@ -251,8 +251,18 @@ listen_unix_refused(void **state)
 {
 	char path[512];
 	struct endpoint e = { .path = path };
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	struct stat st;
 	int fd;
+
+	/* a socket of another kind that is in use: connect() does not say ECONNREFUSED */
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/dgram", (const char *)*state);
+	(void)snprintf(path, sizeof(path), "%s", sun.sun_path);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&sun, sizeof(sun)), 0);
+	assert_refused(&e, "cannot tell whether it is in use");
+	assert_int_equal(lstat(path, &st), 0);
+	close(fd);
 
 	(void)snprintf(path, sizeof(path), "%s/file", (const char *)*state);
 	fd = open(path, O_WRONLY | O_CREAT, 0600);

@@ -305,7 +305,7 @@ xtext(void **state)
 	} rows[] = {
 		{ "", "" }, { "abc", "abc" }, { "a+2Bb", "a+b" }, { "+3D", "=" }, { "+0a+0D", "\n\r" },
 		{ "+C3+B6", "\xc3\xb6" }, { "a=b", "a=b" }, { "+", NULL }, { "+2", NULL }, { "a+G0", NULL },
-		{ "+ 1", NULL }, { "a b", NULL }, { "\x7f", NULL }, { "\xc3\xb6", NULL }, { "a\tb", NULL },
+		{ "a+0G", NULL }, 		{ "+ 1", NULL }, { "a b", NULL }, { "\x7f", NULL }, { "\xc3\xb6", NULL }, { "a\tb", NULL },
 	};
 	struct buf b = BUF_INIT;
 	size_t i;
