@@ -35,6 +35,8 @@
 #define NEED_ACTIONS	SMFIF_DELRCPT
 #define NO_REPLIES	(SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR | \
 			 SMFIP_NR_EOH | SMFIP_NR_BODY)
+/* Steps that tell us nothing: the end of the headers is where the body begins. */
+#define NO_STEPS	(SMFIP_NOEOH | SMFIP_NOUNKNOWN)
 
 /* The one thing that libmilter gives no argument for. Set before it runs, read-only after. */
 static struct service *the_service;
@@ -139,7 +141,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned 
 	if (s == NULL)
 		return SMFIS_REJECT;
 	*use_actions = actions & WANT_ACTIONS;
-	*use_steps = (steps & (NO_REPLIES | SMFIP_HDR_LEADSPC)) | SMFIP_NOUNKNOWN;
+	*use_steps = steps & (NO_REPLIES | NO_STEPS | SMFIP_HDR_LEADSPC);
 	*use_f2 = 0;
 	*use_f3 = 0;
 	session_leading_space(s, (steps & SMFIP_HDR_LEADSPC) != 0);

@@ -51,6 +51,7 @@
 #define IDENT		"holdfast/milter"
 #define RULES_POLL_MS	500	/* P8: new rules within a second */
 #define DRAIN_STEP_MS	100	/* how soon a second signal is noticed */
+#define STACK_SIZE	(512 * 1024)
 #define BACKLOG		1024
 #define SOCKET_MODE	0666	/* the directory decides who may connect */
 
@@ -94,6 +95,24 @@ listener(void *arg)
 	atomic_store(&listener_result, smfi_main());
 	wake();
 	return NULL;
+}
+
+/*
+ * libmilter makes and ends threads all the time. With the usual 8 MiB of stack each, glibc keeps
+ * few of them for the next and gives the others back to the kernel, page by page.
+ */
+static void
+small_stacks(void)
+{
+#ifdef __linux__
+	pthread_attr_t attr;
+
+	if (pthread_attr_init(&attr) != 0)
+		return;
+	if (pthread_attr_setstacksize(&attr, STACK_SIZE) == 0)
+		(void)pthread_setattr_default_np(&attr);
+	(void)pthread_attr_destroy(&attr);
+#endif
 }
 
 /* Every thread but the main one blocks the signals: they inherit the mask. */
@@ -380,6 +399,7 @@ main(int argc, char **argv)
 		die(EX_SOFTWARE, "libmilter refused to register the milter");
 	if (sock_open(&sock, &conf->milter_listen, &why) == -1)
 		die(EX_UNAVAILABLE, why);
+	small_stacks();
 	if (catch_signals() == -1 || start_listener(&thread) != 0) {
 		sock_hide(&sock);
 		die(EX_OSERR, "cannot start a thread");

@@ -51,7 +51,7 @@ void	session_mta_id(struct session *, const char *id);
 /* ACCEPT when nothing in the message is ours. */
 void	session_data(struct session *, struct session_answer *);
 void	session_header(struct session *, const char *name, const char *value);
-void	session_end_of_headers(struct session *);
+void	session_end_of_headers(struct session *);	/* need not be called: the body says it, too */
 void	session_body(struct session *, const void *, size_t);
 void	session_end(struct session *, struct session_answer *);
 /*

@@ -133,12 +133,15 @@ session_header(struct session *s, const char *name, const char *value)
 void
 session_end_of_headers(struct session *s)
 {
-	put(s, "\r\n", 2);
+	if (!s->txn.in_body)
+		put(s, "\r\n", 2);
+	s->txn.in_body = true;
 }
 
 void
 session_body(struct session *s, const void *data, size_t len)
 {
+	session_end_of_headers(s);
 	put(s, data, len);
 }
 
@@ -203,7 +206,7 @@ session_end(struct session *s, struct session_answer *a)
 	session_proceed(a, SESSION_ACCEPT);
 	if (t->setup == NULL || t->env.nrcpt == 0)
 		return;
-	start(s);			/* a message without a single byte */
+	session_end_of_headers(s);	/* there may be no body */
 	if (passes(s, a)) {
 		if (t->handover != NULL)
 			take_over(s, a);

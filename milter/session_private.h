@@ -22,6 +22,7 @@ struct txn {
 	bool		 running;	/* counted in the service */
 	bool		 turned_away;	/* began while we shut down */
 	bool		 started;	/* message bytes have begun */
+	bool		 in_body;	/* the empty line was written */
 	bool		 mta_keeps;	/* not for us to take: the sender is no address */
 	char		 trace[TRACE_SIZE];
 	int64_t		 begun;		/* clock_mono_ms() */
