@@ -44,8 +44,8 @@ sq_result(struct store_engine *e, int rc, const char *what)
 	if (rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE)
 		return ENGINE_OK;
 	os = e->db != NULL ? sqlite3_system_errno(e->db) : 0;
-	(void)snprintf(e->error, sizeof(e->error), "%s: %s: %s%s%s%s", e->path, what,
-	    sqlite3_errstr(rc), os != 0 ? " (" : "", os != 0 ? strerror(os) : "",
+	(void)snprintf(e->error, sizeof(e->error), "%s: %.24s: %s%s%s%s", e->path, what,
+	    e->db != NULL ? sqlite3_errmsg(e->db) : sqlite3_errstr(rc), os != 0 ? " (" : "", os != 0 ? strerror(os) : "",
 	    os != 0 ? ")" : "");
 	if (is_no_room(e, rc))
 		return ENGINE_FULL;
