@@ -42,8 +42,7 @@ in_child(void (*fn)(void *), void *arg)
 		(void)dup2(fd[1], STDERR_FILENO);
 		close(fd[1]);
 		fn(arg);
-		fflush(NULL);
-		_exit(0);
+		exit(0);
 	}
 	close(fd[1]);
 	while ((n = read(fd[0], output + len, sizeof(output) - 1 - len)) > 0)
@@ -140,7 +139,7 @@ start_well(void *arg)
 	printf("lost");
 	fflush(stdout);
 	close(until[1]);
-	_exit(read(until[0], &byte, 1) == -1);	/* lives on until the test ends it */
+	exit(read(until[0], &byte, 1) == -1);	/* lives on until the test ends it */
 }
 
 static void
@@ -150,7 +149,7 @@ start_badly(void *arg)
 
 	daemon_detach(&o);
 	fprintf(stderr, "cannot listen");
-	_exit(*(int *)arg);
+	exit(*(int *)arg);
 }
 
 static void
@@ -203,10 +202,12 @@ drop(void *user)
 {
 	char *why;
 
-	if (daemon_drop(user, &why) == -1)
+	if (daemon_drop(user, &why) == -1) {
 		printf("%s", why);
-	else
+		free(why);
+	} else {
 		printf("%d %d %d", (int)getuid(), (int)geteuid(), setuid(0) == 0);
+	}
 }
 
 static void

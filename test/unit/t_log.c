@@ -115,10 +115,11 @@ capture(void (*what)(void), int open_flags)
 	(void)unlink(path);
 	fd = open(path, O_RDWR | O_CREAT | open_flags, 0600);
 	assert_true(fd >= 0);
+	fflush(NULL);
 	if ((pid = fork()) == 0) {
 		(void)dup2(fd, STDERR_FILENO);
 		what();
-		_exit(0);
+		exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	n = pread(fd, captured, sizeof(captured) - 1, 0);
