@@ -111,6 +111,7 @@ def bad_primary(lab):
     wait_until(lambda: holdfast.held() == 0, 40,
                lambda: f'everything to be delivered; waiting: {[m["domain"] for m in holdfast.queue()]}')
     for name, p in primaries.items():
-        same(len(p.messages), 1, f'{name}: messages delivered')
+        # `2' is no answer; this primary counted the message all the same.
+        same(len(p.messages), 2 if name == 'dot-nonsense' else 1, f'{name}: messages delivered')
         check(p.messages[0].data.endswith(smtp.text(name)), f'{name}: what arrived')
     lab.say(f'{len(primaries)} kinds of nonsense survived')
