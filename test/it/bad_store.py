@@ -7,7 +7,24 @@ import subprocess
 
 from lib import smtp
 from lib.lab import check, same, scenario
-from lib.process import patience
+from lib.process import patience, wait_until
+
+
+def digest(folder):
+    """What lies in the folder: name, kind, size, mode, owner and the start of each file."""
+    found = []
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        st = os.lstat(path)
+        content = b''
+        if os.path.isfile(path):
+            with open(path, 'rb') as f:
+                content = f.read()
+        # SQLite's index of the log, made anew at each start, and a log without anything in it.
+        if name.endswith('-shm') or name.endswith('-wal') and not content:
+            continue
+        found.append((name, st.st_mode, st.st_uid, len(content), hash(content)))
+    return found
 
 
 @scenario(limit=120)
@@ -114,25 +131,8 @@ def bad_store(lab):
     change('DELETE FROM chunk WHERE id >> 12 = ?', victim)
     holdfast.cli('domain', 'set', 'example.test', '--primary', f'127.0.0.1:{primary.port}')
     holdfast.start_queued()
-    from lib.process import wait_until
     wait_until(lambda: len(primary.messages) == 2, 10, 'the two whole messages')
     same(holdfast.held(), 1, 'the one without a body is kept')
     check(holdfast.queue()[0]['queue_id'] in holdfast.queued.log(), 'it is named in the log')
     same(len(primary.messages), 2, 'messages at the primary')
     lab.say('12 kinds of damage refused, the files untouched')
-
-
-def digest(folder):
-    """What lies in the folder: name, kind, size, mode, owner and the start of each file."""
-    found = []
-    for name in sorted(os.listdir(folder)):
-        path = os.path.join(folder, name)
-        st = os.lstat(path)
-        content = b''
-        if os.path.isfile(path):
-            with open(path, 'rb') as f:
-                content = f.read()
-        if name.endswith('-shm'):       # SQLite's index of the log, made anew at each start
-            continue
-        found.append((name, st.st_mode, st.st_uid, len(content), hash(content)))
-    return found

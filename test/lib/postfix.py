@@ -157,11 +157,18 @@ class Postfix:
             return ''
 
     def queued(self):
-        """Messages in the queue, in any of its directories."""
+        """
+        Messages in the queue, in any of its directories. A file without the x bit was not
+        finished when Postfix died: nobody was told 250, and Postfix ignores it, too.
+        """
         n = 0
         for d in ('incoming', 'active', 'deferred', 'hold', 'maildrop'):
-            for _, _, files in os.walk(f'{self.dir}/queue/{d}'):
-                n += len(files)
+            for path, _, files in os.walk(f'{self.dir}/queue/{d}'):
+                for name in files:
+                    try:
+                        n += bool(os.stat(os.path.join(path, name)).st_mode & 0o100)
+                    except FileNotFoundError:
+                        pass
         return n
 
     def flush(self):
