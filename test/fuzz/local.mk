@@ -9,7 +9,7 @@
 # A crash is written to a file; `test/fuzz/replay_undot FILE' shows it without libFuzzer. Put the
 # file, made as small as possible, into the corpus together with the repair.
 fuzz_replays = test/fuzz/replay_addr test/fuzz/replay_command test/fuzz/replay_conf \
-	test/fuzz/replay_lmtp test/fuzz/replay_reply test/fuzz/replay_undot
+	test/fuzz/replay_import test/fuzz/replay_lmtp test/fuzz/replay_reply test/fuzz/replay_undot
 check_PROGRAMS += $(fuzz_replays)
 TESTS += $(fuzz_replays)
 EXTRA_DIST += test/fuzz/corpus
@@ -21,6 +21,8 @@ test_fuzz_replay_command_SOURCES = test/fuzz/fuzz_command.c $(replay_source)
 test_fuzz_replay_command_LDADD = $(COMMON_LIBS)
 test_fuzz_replay_conf_SOURCES = test/fuzz/fuzz_conf.c $(replay_source)
 test_fuzz_replay_conf_LDADD = $(COMMON_LIBS)
+test_fuzz_replay_import_SOURCES = test/fuzz/fuzz_import.c $(replay_source)
+test_fuzz_replay_import_LDADD = $(COMMON_LIBS)
 test_fuzz_replay_lmtp_SOURCES = test/fuzz/fuzz_lmtp.c test/unit/lmtp_dialogue.c \
 	test/unit/lmtp_dialogue.h $(replay_source)
 test_fuzz_replay_lmtp_LDADD = $(QUEUE_LIBS)
@@ -31,7 +33,7 @@ test_fuzz_replay_undot_LDADD = $(COMMON_LIBS)
 
 if FUZZERS
 noinst_PROGRAMS += test/fuzz/fuzz_addr test/fuzz/fuzz_command test/fuzz/fuzz_conf \
-	test/fuzz/fuzz_lmtp test/fuzz/fuzz_reply test/fuzz/fuzz_undot
+	test/fuzz/fuzz_import test/fuzz/fuzz_lmtp test/fuzz/fuzz_reply test/fuzz/fuzz_undot
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 test_fuzz_fuzz_addr_SOURCES = test/fuzz/fuzz_addr.c test/fuzz/fuzz.h
 test_fuzz_fuzz_addr_LDADD = $(COMMON_LIBS)
@@ -42,6 +44,9 @@ test_fuzz_fuzz_command_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_fuzz_conf_SOURCES = test/fuzz/fuzz_conf.c test/fuzz/fuzz.h
 test_fuzz_fuzz_conf_LDADD = $(COMMON_LIBS)
 test_fuzz_fuzz_conf_LDFLAGS = $(fuzz_ldflags)
+test_fuzz_fuzz_import_SOURCES = test/fuzz/fuzz_import.c test/fuzz/fuzz.h
+test_fuzz_fuzz_import_LDADD = $(COMMON_LIBS)
+test_fuzz_fuzz_import_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_fuzz_lmtp_SOURCES = test/fuzz/fuzz_lmtp.c test/fuzz/fuzz.h \
 	test/unit/lmtp_dialogue.c test/unit/lmtp_dialogue.h
 test_fuzz_fuzz_lmtp_LDADD = $(QUEUE_LIBS)
