@@ -124,8 +124,12 @@ tls_conn_new(struct tls_client *tc, int fd, const char *name, struct tls_session
 	}
 	SSL_set_app_data(t->ssl, t);
 	SSL_set_connect_state(t->ssl);
-	if (!is_address(name))
-		(void)SSL_set_tlsext_host_name(t->ssl, name);
+	if (!is_address(name)) {
+		char *sni = xstrdup(name);	/* the macro casts const away */
+
+		(void)SSL_set_tlsext_host_name(t->ssl, sni);
+		free(sni);
+	}
 	if (cache != NULL && *cache != NULL)
 		(void)SSL_set_session(t->ssl, (*cache)->s);
 	return t;
