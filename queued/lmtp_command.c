@@ -33,7 +33,7 @@ enum lmtp_state
 lmtp_cut(struct lmtp_session *s, enum lmtp_reply r)
 {
 	lmtp_message_drop(&s->message);
-	s->ops->refused(s->arg, &s->env, NULL, s->env.nrcpt, lmtp_reply(r));
+	s->ops->refused(s->arg, &s->env, NULL, lmtp_reply(r));
 	return lmtp_answer(s, r, STATE_CUT);
 }
 
@@ -73,15 +73,24 @@ lmtp_wrong_order(struct lmtp_session *s, enum lmtp_reply here)
 	return lmtp_mistake(s, here);
 }
 
+static void
+log_refusal(struct lmtp_session *s, const char *arg, size_t len, const char *line)
+{
+	char *text = xstrndup(arg, len);
+
+	s->ops->refused(s->arg, &s->env, text, line);
+	free(text);
+}
+
 /* What the grammar says about a refused argument. */
 static void
-refuse_argument(struct lmtp_session *s, const struct wire_error *e, const char *rcpt)
+refuse_argument(struct lmtp_session *s, const struct wire_error *e, const char *arg, size_t len)
 {
 	struct buf line = BUF_INIT;
 
 	buf_printf(&line, "%d %s %s", e->code, e->dsn, e->text);
 	lmtp_put_line(s, buf_str(&line));
-	s->ops->refused(s->arg, &s->env, rcpt, rcpt != NULL, buf_str(&line));
+	log_refusal(s, arg, len, buf_str(&line));
 	buf_free(&line);
 }
 
@@ -152,7 +161,7 @@ cmd_xforward(struct lmtp_session *s, const char *arg, size_t len)
 		return lmtp_wrong_order(s, REPLY_ORDER_XFORWARD);
 	if (wire_parse_xforward(arg, len, &s->forward, &e) == 0)
 		return lmtp_answer(s, REPLY_OK, STATE_READY);
-	refuse_argument(s, &e, NULL);
+	refuse_argument(s, &e, arg, len);
 	return lmtp_mistaken(s, STATE_READY);
 }
 
@@ -164,12 +173,12 @@ cmd_mail(struct lmtp_session *s, const char *arg, size_t len)
 	if (s->state != STATE_READY)
 		return lmtp_wrong_order(s, REPLY_ORDER_NESTED);
 	if (wire_parse_mail(arg, len, s->conf->size_limit, &s->env, &e) == -1) {
-		refuse_argument(s, &e, NULL);
+		refuse_argument(s, &e, arg, len);
 		envelope_clear(&s->env);
 		return lmtp_mistaken(s, STATE_READY);
 	}
 	if (!s->ops->has_room(s->arg, s->env.size)) {
-		s->ops->refused(s->arg, &s->env, NULL, 1, lmtp_reply(REPLY_NO_ROOM));
+		log_refusal(s, arg, len, lmtp_reply(REPLY_NO_ROOM));
 		envelope_clear(&s->env);
 		return lmtp_answer(s, REPLY_NO_ROOM, STATE_READY);
 	}
@@ -186,7 +195,6 @@ static enum lmtp_state
 cmd_rcpt(struct lmtp_session *s, const char *arg, size_t len)
 {
 	struct wire_error e;
-	char *text;
 
 	if (s->state != STATE_MAIL && s->state != STATE_RCPT)
 		return lmtp_wrong_order(s, REPLY_ORDER_MAIL);
@@ -194,12 +202,10 @@ cmd_rcpt(struct lmtp_session *s, const char *arg, size_t len)
 		return lmtp_answer(s, REPLY_RCPT_OK, STATE_RCPT);
 	if (s->env.nrcpt >= ENVELOPE_RCPT_MAX) {
 		if (s->rcpt_refused++ == 0)
-			s->ops->refused(s->arg, &s->env, "", 1, lmtp_reply(REPLY_RCPT_MANY));
+			log_refusal(s, arg, len, lmtp_reply(REPLY_RCPT_MANY));
 		return lmtp_answer(s, REPLY_RCPT_MANY, s->state);
 	}
-	text = xstrndup(arg, len);
-	refuse_argument(s, &e, text);
-	free(text);
+	refuse_argument(s, &e, arg, len);
 	return ++s->rcpt_refused >= ENVELOPE_RCPT_MAX ? lmtp_cut(s, REPLY_ERRORS) : s->state;
 }
 
@@ -222,7 +228,7 @@ cmd_bdat(struct lmtp_session *s, const char *arg, size_t len)
 	struct wire_error e;
 
 	if (wire_parse_bdat(arg, len, &s->chunk_left, &s->chunk_last, &e) == -1) {
-		refuse_argument(s, &e, NULL);
+		refuse_argument(s, &e, arg, len);
 		return lmtp_mistaken(s, s->state);
 	}
 	s->chunk_back = s->state;

@@ -188,17 +188,25 @@ op_accepted(void *arg, const struct envelope *env, const char *queue_id, uint64_
 	tell_domains(c->hub, env);
 }
 
+/* A command by its argument, for an address that is no address can't be shown as one. */
 static void
-op_refused(void *arg, const struct envelope *env, const char *rcpt, size_t n, const char *why)
+op_refused(void *arg, const struct envelope *env, const char *argument, const char *why)
 {
 	struct lmtp_conn *c = arg;
-	struct log_q to, reason;
+	struct log_q given, reason;
+	struct buf what = BUF_INIT;
 
-	c->hub->stats.refused += n;
-	log_info("%s: refused: from=<%s>, nrcpt=%zu,%s%s client=%s[%s], reply=%s",
-	    or_else(env->trace, or_else(env->client.ident, c->id)), or_else(env->sender, ""), n,
-	    rcpt != NULL ? " rcpt=" : "", rcpt != NULL ? log_quote(&to, rcpt) : "",
+	c->hub->stats.refused += argument != NULL ? 1 : env->nrcpt;
+	if (env->sender != NULL)
+		buf_printf(&what, "from=<%s>, ", env->sender);
+	if (argument != NULL)
+		buf_printf(&what, "argument=%s, ", log_quote(&given, argument));
+	else
+		buf_printf(&what, "nrcpt=%zu, ", env->nrcpt);
+	log_info("%s: refused: %sclient=%s[%s], reply=%s",
+	    or_else(env->trace, or_else(env->client.ident, c->id)), buf_str(&what),
 	    or_else(env->client.name, "unknown"), client_addr(c, env), log_quote(&reason, why));
+	buf_free(&what);
 }
 
 static const struct lmtp_ops ops = {

@@ -38,7 +38,7 @@ reply_each(struct lmtp_session *s, const char *line)
 static enum lmtp_state
 message_refused(struct lmtp_session *s, enum lmtp_reply r)
 {
-	s->ops->refused(s->arg, &s->env, NULL, s->env.nrcpt, lmtp_reply(r));
+	s->ops->refused(s->arg, &s->env, NULL, lmtp_reply(r));
 	reply_each(s, lmtp_reply(r));
 	return lmtp_transaction_end(s);
 }

@@ -45,9 +45,10 @@ struct lmtp_ops {
 	/* Answered later, never from inside the call, by lmtp_session_committed(). */
 	void	(*commit)(void *arg, const struct envelope *);
 	void	(*abort)(void *arg);
-	/* For the log and the statistics. size as stored; rcpt may be NULL; n recipients. */
+	/* For the log and the statistics. size as stored. */
 	void	(*accepted)(void *arg, const struct envelope *, const char *queue_id, uint64_t size);
-	void	(*refused)(void *arg, const struct envelope *, const char *rcpt, size_t n,
+	/* argument: of the command that is refused; NULL: the message or the session is. */
+	void	(*refused)(void *arg, const struct envelope *, const char *argument,
 		    const char *reply);
 };
 

@@ -104,14 +104,12 @@ accepted(void *arg, const struct envelope *env, const char *queue_id, uint64_t s
 }
 
 static void
-refused(void *arg, const struct envelope *env, const char *rcpt, size_t n, const char *reply)
+refused(void *arg, const struct envelope *env, const char *argument, const char *reply)
 {
 	struct player *p = arg;
 
-	(void)env;
-	(void)rcpt;
 	assert(reply[0] == '4' || reply[0] == '5');
-	p->d->refused += (unsigned)n;
+	p->d->refused += argument != NULL ? 1 : (unsigned)env->nrcpt;
 }
 
 static const struct lmtp_ops ops = {
