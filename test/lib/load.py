@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """smtp-source and smtp-sink, Postfix's own load generator and bottomless primary."""
+import os
 import re
 import shutil
 import time
 
 from .process import Failure, Process, free_port, listening, run, wait_until
-from .smtp import Client, Lost
 
 PATH = '/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postfix/sbin:/usr/libexec/postfix'
 
@@ -51,22 +51,7 @@ class Sink:
 
     def count(self):
         """Messages so far (smtp-sink -c rewrites one line: sess=N quit=N mesg=N)."""
-        found = re.findall(r'mesg=(\d+)', self.process.log())
+        with open(self.process.log_path, 'rb') as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - 200))
+            found = re.findall(rb'mesg=(\d+)', log.read())
         return int(found[-1]) if found else 0
-
-
-class Arrival:
-    """Notes when a port first greets: the moment a primary is `up'."""
-
-    def __init__(self, port):
-        self.port = port
-
-    def wait(self, seconds=30):
-        def greets():
-            try:
-                with Client(self.port, hello=None, timeout=5):
-                    return True
-            except Lost:
-                return False
-        wait_until(greets, seconds, f'port {self.port} to greet')
-        return time.time()
