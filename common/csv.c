@@ -47,7 +47,7 @@ nothing_here(const struct csv *c)
 	return p == c->end || *p == '\n' || *p == '#';
 }
 
-/* At the end of a field: eats what closes it. *more: another field follows. -1: something else is here. */
+/* Behind a field: eats what closes it. *more: another follows. -1: something else is here. */
 static int
 end_field(struct csv *c, bool *more)
 {

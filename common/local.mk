@@ -22,6 +22,7 @@ nodist_libcommon_a_SOURCES = common/rules_sql.h
 EXTRA_DIST += common/rules.sql
 BUILT_SOURCES += common/rules_sql.h
 CLEANFILES += common/rules_sql.h
+common/rules_edit_db.$(OBJEXT): common/rules_sql.h
 common/rules_sql.h: common/rules.sql
 	$(AM_V_GEN)$(MKDIR_P) common && $(SQL_TO_C) $(srcdir)/common/rules.sql >$@.tmp && mv $@.tmp $@
 

@@ -82,7 +82,8 @@ const struct rules_domain *ruleset_domain(const struct ruleset *, const char *do
 size_t		 ruleset_ndomains(const struct ruleset *);
 const struct rules_domain *ruleset_domain_at(const struct ruleset *, size_t);
 /* Lends the i-th of d->nrecipients listed local parts of one of the set's domains, unquoted. */
-const char	*ruleset_recipient_at(const struct ruleset *, const struct rules_domain *d, size_t i);
+const char	*ruleset_recipient_at(const struct ruleset *, const struct rules_domain *,
+		    size_t i);
 const struct rules_settings *ruleset_settings(const struct ruleset *);
 /*
  * Address as RCPT had it. domain and how may be NULL; *how lends "list", "extension",

@@ -92,7 +92,7 @@ CREATE TABLE domain (
 	-- Characters that start an extension: with '+', bob+news@ is known when bob@
 	-- is. '' for none.
 	delimiter	TEXT NOT NULL DEFAULT '+'
-		CONSTRAINT "domain.delimiter must be at most 4 characters, none of them @, a quote or a blank"
+		CONSTRAINT "domain.delimiter must be up to 4 characters but @, quotes and blanks"
 			CHECK (typeof(delimiter) = 'text' AND length(delimiter) <= 4
 			    AND delimiter NOT GLOB '*[@ "]*'),
 	-- '@': every local part is accepted. '': only those listed.

@@ -367,7 +367,7 @@ index_recipients(struct recipients *r)
 	const char *p;
 
 	if (r->arena.len > 0)
-		r->arena.data = xrealloc(r->arena.data, r->arena.len, 1);	/* it grew by doubling */
+		r->arena.data = xrealloc(r->arena.data, r->arena.len, 1);	/* had room to grow */
 	set->arena = buf_take(&r->arena);
 	p = set->arena;
 	for (size_t i = 0; i < set->ndomains; i++) {

@@ -59,7 +59,8 @@ const struct conf *cli_conf(struct cli *);
 int	cli_fail(int status, const char *, ...) __attribute__((format(printf, 2, 3)));
 /* The same for what the command line says: adds the usage; returns EX_USAGE. */
 int	cli_usage(const struct cli *, const char *, ...) __attribute__((format(printf, 2, 3)));
-void	cli_note(const char *, ...) __attribute__((format(printf, 1, 2)));	/* to stderr, and goes on */
+/* The same, and goes on. */
+void	cli_note(const char *, ...) __attribute__((format(printf, 1, 2)));
 /* Asks on the terminal; false also when there is none. */
 bool	cli_confirm(const char *question);
 
@@ -67,6 +68,7 @@ bool	cli_confirm(const char *question);
 void	cli_help_all(void);
 void	cli_help_group(const char *group);
 void	cli_help_command(const struct command *);
-const char *cli_nearest(const char *word, const char *const *words, size_t n);	/* NULL: nothing near */
+/* NULL: nothing is near. */
+const char *cli_nearest(const char *word, const char *const *words, size_t n);
 
 #endif

@@ -140,7 +140,8 @@ print_domain(const struct rules_domain *d)
 	(void)printf("domain         %s\nprimary        %s\n", out_safe(d->name),
 	    out_safe(primaries));
 	print_recipients(d);
-	(void)printf("extensions     %s\n", d->delimiter[0] != '\0' ? out_safe(d->delimiter) : "none");
+	(void)printf("extensions     %s\n",
+	    d->delimiter[0] != '\0' ? out_safe(d->delimiter) : "none");
 	(void)printf("case           %s in local parts\n", d->case_sensitive ? "matters"
 								: "does not matter");
 	(void)printf("tls            %s\n", rules_tls_name(d->tls));
@@ -149,7 +150,8 @@ print_domain(const struct rules_domain *d)
 	(void)printf("schedule       %s:", out_safe(d->schedule_name));
 	for (unsigned i = 0; i < d->schedule->nsteps; i++)
 		(void)printf(" %s", out_interval(d->schedule->step[i]));
-	(void)printf("*, ±%u %%, for %s\n", d->schedule->jitter, out_interval(d->schedule->lifetime));
+	(void)printf("*, ±%u %%, for %s\n", d->schedule->jitter,
+	    out_interval(d->schedule->lifetime));
 	free(primaries);
 }
 

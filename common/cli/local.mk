@@ -9,6 +9,7 @@ nodist_libcli_a_SOURCES = common/cli/holdfast_conf.h
 EXTRA_DIST += common/cli/holdfast.conf
 BUILT_SOURCES += common/cli/holdfast_conf.h
 CLEANFILES += common/cli/holdfast_conf.h
+common/cli/conf_text.$(OBJEXT): common/cli/holdfast_conf.h
 common/cli/holdfast_conf.h: common/cli/holdfast.conf
 	$(AM_V_GEN)$(MKDIR_P) common/cli && $(SQL_TO_C) $(srcdir)/common/cli/holdfast.conf \
 	    >$@.tmp && mv $@.tmp $@

@@ -24,7 +24,7 @@ const char *out_safe(const char *);		/* control bytes escaped; cut when very lon
 const char *out_size(uint64_t);			/* "817 B", "10.2 KB" */
 const char *out_count(uint64_t, const char *one, const char *many);	/* "1 message" */
 const char *out_when(int64_t t, int64_t now);	/* "in 42 s", "3 m ago", "now"; "-" for 0 */
-const char *out_interval(unsigned seconds);	/* "90s", "5m", "28d", as it is written in rules.db */
+const char *out_interval(unsigned seconds);	/* "90s", "5m", "28d", as in rules.db */
 const char *out_date(int64_t t);		/* "2026-11-22 08:50:11", local time */
 
 size_t	 out_columns(const char *);		/* how wide it is on a terminal */

@@ -119,7 +119,8 @@ import(struct cli *c)
 
 	if ((status = cli_edit(c, &e)) != EX_OK)
 		return status;
-	status = cli_edit_failed(rules_edit_domain_find(e, c->argv[0], &domain, &exact, &why), &why);
+	status = cli_edit_failed(rules_edit_domain_find(e, c->argv[0], &domain, &exact, &why),
+	    &why);
 	if (status == EX_OK && (status = read_file(c->argv[1], &text)) == EX_OK) {
 		import_parse(&im, buf_str(&text), text.len, domain, exact);
 		status = im.nerrors > 0 ? tell_errors(&im, c->argv[1])

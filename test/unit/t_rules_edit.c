@@ -141,7 +141,7 @@ test_bad_values(void **state)
 		{ "x.test", { .primaries = "h", .schedule = "nope", .size_limit = -1,
 		  .case_sensitive = -1 }, "domain x.test: schedule: there is no schedule `nope'" },
 		{ "x.test", { .primaries = "h", .delimiter = "@", .size_limit = -1,
-		  .case_sensitive = -1 }, "domain.delimiter must be" },
+		  .case_sensitive = -1 }, "domain.delimiter must be up to" },
 		{ "x.test", { .primaries = "h", .catch_all = "*", .size_limit = -1,
 		  .case_sensitive = -1 }, "domain.catch_all must be" },
 		{ "x.test", { .primaries = "h", .size_limit = -1, .case_sensitive = 2 },
