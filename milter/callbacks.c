@@ -35,8 +35,11 @@
 #define NEED_ACTIONS	SMFIF_DELRCPT
 #define NO_REPLIES	(SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR | \
 			 SMFIP_NR_EOH | SMFIP_NR_BODY)
-/* Steps that tell us nothing: the end of the headers is where the body begins. */
-#define NO_STEPS	(SMFIP_NOEOH | SMFIP_NOUNKNOWN)
+/*
+ * Not SMFIP_NOEOH, though the body would tell as well where the headers end: libmilter then
+ * ignores all of a message that has no header, and the MTA waits for an answer in vain.
+ */
+#define NO_STEPS	SMFIP_NOUNKNOWN
 
 /* The one thing that libmilter gives no argument for. Set before it runs, read-only after. */
 static struct service *the_service;

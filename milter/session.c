@@ -185,7 +185,7 @@ session_mail(struct session *s, char *const *argv, const char *auth)
 		s->esmtp = true;
 	if (argv_mail(argv, &t->env) == -1) {
 		/* <root>: the MTA makes an address of it before it passes it on. */
-		t->mta_keeps = true;
+		t->mta_keeps = "the sender is no address: the MTA completes it";
 		t->env.sender = argv_address(argv[0]);
 	}
 	t->env.trace = xstrdup(t->trace);

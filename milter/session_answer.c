@@ -149,8 +149,7 @@ session_log_kept(const struct session *s)
 	struct buf line = BUF_INIT;
 
 	put_end(s, "-", "passed", &line);
-	log_info("%s reason=\"the sender is no address: the MTA completes and brings it\"",
-	    buf_str(&line));
+	log_info("%s reason=\"%s\"", buf_str(&line), s->txn.mta_keeps);
 	buf_free(&line);
 }
 

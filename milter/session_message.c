@@ -20,6 +20,12 @@
 #include "milter/service.h"
 #include "milter/session_private.h"
 
+/*
+ * MTAs cut long headers when they show them to a milter (Postfix at 60,000 bytes or a line
+ * before), and do not say so. What may have been cut is not ours to pass on (P9).
+ */
+#define HEADER_WHOLE_MAX	50000
+
 /* RFC 5321 4.4, RFC 3848, RFC 6531: what goes after `with'. */
 static const char *
 protocol(const struct session *s)
@@ -54,7 +60,7 @@ static bool
 takes_over(const struct txn *t)
 {
 	return t->setup->conf->handover == HANDOVER_MILTER && t->setup->pool != NULL &&
-	    !t->mta_keeps && t->env.nrcpt > 0;
+	    t->mta_keeps == NULL && t->env.nrcpt > 0;
 }
 
 /* The first byte is about to come: our Received line goes before it. */
@@ -110,6 +116,10 @@ session_header(struct session *s, const char *name, const char *value)
 	struct buf line = BUF_INIT;
 	size_t n;
 
+	if (strlen(name) + strlen(value) > HEADER_WHOLE_MAX) {
+		s->txn.mta_keeps = "a header too long to be seen whole";
+		handover_free(&s->txn.handover);
+	}
 	buf_puts(&line, name);
 	buf_putc(&line, ':');
 	if (!s->leading_space)
@@ -210,7 +220,7 @@ session_end(struct session *s, struct session_answer *a)
 	if (passes(s, a)) {
 		if (t->handover != NULL)
 			take_over(s, a);
-		else if (t->mta_keeps)
+		else if (t->mta_keeps != NULL)
 			session_log_kept(s);
 	}
 	handover_free(&t->handover);

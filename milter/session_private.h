@@ -23,7 +23,7 @@ struct txn {
 	bool		 turned_away;	/* began while we shut down */
 	bool		 started;	/* message bytes have begun */
 	bool		 in_body;	/* the empty line was written */
-	bool		 mta_keeps;	/* not for us to take: the sender is no address */
+	const char	*mta_keeps;	/* why it is not for us to take over; NULL: it is */
 	char		 trace[TRACE_SIZE];
 	int64_t		 begun;		/* clock_mono_ms() */
 	struct setup	*setup;

@@ -433,6 +433,40 @@ test_sender_without_domain(void **state)
 	assert_int_equal(sink_connections(f->sink), 0);
 }
 
+/* P9: an MTA shows a milter only so much of a header. */
+static void
+test_long_header(void **state)
+{
+	struct fixture *f = *state;
+	char value[50001];
+
+	memset(value, 'x', sizeof(value));
+	value[49990] = '\0';
+	mail(f, "<a@client.test>", NULL);
+	assert_int_equal(rcpt(f, "<alice@example.test>"), 0);
+	assert_int_equal(data(f), SESSION_CONTINUE);
+	session_header(f->s, "X-Long", value);
+	assert_int_equal(content(f, 100000), SESSION_DISCARD);
+	value[49990] = 'x';
+	value[50000] = '\0';
+	mail(f, "<a@client.test>", NULL);
+	assert_int_equal(rcpt(f, "<alice@example.test>"), 0);
+	assert_int_equal(data(f), SESSION_CONTINUE);
+	session_header(f->s, "X-Before", " short");
+	session_header(f->s, "X-Long", value);
+	assert_int_equal(content(f, 100000), SESSION_ACCEPT);
+	assert_null(session_forget(f->s, 0));
+	assert_int_equal(sink_messages(f->sink), 1);
+	/* The first header of all. */
+	mail(f, "<a@client.test>", NULL);
+	assert_int_equal(rcpt(f, "<alice@example.test>"), 0);
+	assert_int_equal(data(f), SESSION_CONTINUE);
+	session_header(f->s, "X-Long", value);
+	assert_int_equal(content(f, 0), SESSION_ACCEPT);
+	assert_int_equal(sink_messages(f->sink), 1);
+	assert_int_equal(whole(f, "<alice@example.test>"), SESSION_DISCARD);
+}
+
 /* A transaction that ends anywhere leaves nothing to the next. */
 static void
 test_reset(void **state)
@@ -539,6 +573,7 @@ main(void)
 		T(test_queued_down),
 		T(test_size),
 		T(test_sender_without_domain),
+		T(test_long_header),
 		T(test_reset),
 		T(test_new_rules),
 		T(test_too_many),
