@@ -6,6 +6,7 @@
  *	deliver_lease.c		jobs from the store, and their order
  *	deliver_health.c	what outcomes do to a destination; probes; its log lines
  *	deliver_session.c	one SMTP session: client, sockets, body
+ *	deliver_connect.c	hosts, addresses, the next one
  *	deliver_settle.c	verdicts to settlements and log lines
  *	deliver_suspect.c	messages that break connections
  *	deliver_clock.c		due times, the sweeper, clock jumps
@@ -212,7 +213,15 @@ void	deliver_health_free(struct deliver_dest *);
 void	deliver_session_open(struct deliver_dest *, bool probe);
 bool	deliver_session_next(struct deliver_session *);	/* takes a job; false: none, it is idle */
 void	deliver_session_quit(struct deliver_session *);	/* an idle one */
+void	deliver_session_close(struct deliver_session *);	/* the connection, not the session */
+void	deliver_session_end(struct deliver_session *);	/* gone; the next may start */
+char	*deliver_session_reason(const struct deliver_session *, const struct smtp_verdict *);
+extern const struct smtp_io_handlers deliver_session_handlers;
 void	deliver_session_cut(struct deliver_session **, const char *why);
+
+/* deliver_connect.c */
+void	deliver_connect_start(struct deliver_session *);
+void	deliver_connect_refused(struct deliver_session *);	/* the machine closed before it was ready */
 
 /* deliver_settle.c */
 /* Ends s->job by its verdicts. False: some recipients go in a following transaction first. */

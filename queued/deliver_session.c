@@ -4,8 +4,7 @@
  * The machine (smtp_client) says what it waits for; this sends what it
  * wrote, arms the deadline of that state, and feeds it. A job is taken
  * only when the session is ready for one, so a connection that is refused, or answered 421,
- * touches no message. Each host's addresses, then the next host, are tried before the
- * destination hears of a failure.
+ * touches no message.
  *
  * Whatever happens to a session, its job is settled exactly once.
  *
@@ -21,7 +20,6 @@
 #include "common/log.h"
 #include "queued/deliver_private.h"
 
-static void connect_host(struct deliver_session *);
 static void step(struct deliver_session *);
 
 static struct deliver_host *
@@ -32,8 +30,8 @@ host_of(const struct deliver_session *s)
 
 /* --- the end ------------------------------------------------------------- */
 
-static void
-close_connection(struct deliver_session *s)
+void
+deliver_session_close(struct deliver_session *s)
 {
 	resolve_cancel(&s->query);
 	smtp_io_free(&s->io);
@@ -61,7 +59,7 @@ session_free(struct deliver_session *s)
 	assert(s->job == NULL);
 	set_idle(s, false);
 	store_forget(dest->d->store, s);
-	close_connection(s);
+	deliver_session_close(s);
 	TAILQ_REMOVE(&dest->sessions, s, link);
 	dest->nsessions--;
 	if (!s->ready)
@@ -70,8 +68,8 @@ session_free(struct deliver_session *s)
 	free(s);
 }
 
-static void
-session_end(struct deliver_session *s)
+void
+deliver_session_end(struct deliver_session *s)
 {
 	struct deliver_dest *dest = s->dest;
 	struct deliver *d = dest->d;
@@ -92,8 +90,8 @@ settle_now(struct deliver_session *s)
 }
 
 /* "host[addr]:port: lost connection while sending DATA" */
-static char *
-reason_of(const struct deliver_session *s, const struct smtp_verdict *v)
+char *
+deliver_session_reason(const struct deliver_session *s, const struct smtp_verdict *v)
 {
 	const char *dsn = v->dsn, *gap = *dsn != '\0' ? " " : "";
 
@@ -126,11 +124,11 @@ session_failed(struct deliver_session *s)
 	char *reason;
 
 	if (v->event == SMTP_EV_NONE) {		/* an orderly QUIT */
-		session_end(s);
+		deliver_session_end(s);
 		return;
 	}
 	what = judge_end(s, v);
-	reason = reason_of(s, v);
+	reason = deliver_session_reason(s, v);
 	if (v->phase != SMTP_READY || what == OUTCOME_DEAD)
 		log_info("session ended: %s", reason);
 	if (s->job != NULL)
@@ -138,73 +136,7 @@ session_failed(struct deliver_session *s)
 	if (v->phase != SMTP_READY || what == OUTCOME_DEAD)
 		deliver_outcome(s->dest, s, what, reason);
 	free(reason);
-	session_end(s);
-}
-
-/* --- the next address ---------------------------------------------------- */
-
-static bool
-others_work(const struct deliver_session *s)
-{
-	const struct deliver_session *o;
-
-	TAILQ_FOREACH(o, &s->dest->sessions, link)
-		if (o != s && o->ready)
-			return true;
-	return false;
-}
-
-/* The host failed altogether; false: it was the last. */
-static bool
-next_host(struct deliver_session *s)
-{
-	host_of(s)->bad_until = clock_mono_ms() + DELIVER_HOST_BAD;
-	s->host = (s->host + 1) % s->dest->nhosts;
-	s->addr = 0;
-	return s->host != s->first_host;
-}
-
-/* An opening failed. Goes on elsewhere, or tells the destination. */
-static void
-opening_failed(struct deliver_session *s, enum outcome_dest what, const char *reason)
-{
-	struct deliver_dest *dest = s->dest;
-	bool more;
-
-	close_connection(s);
-	log_debug("destination=%s %s", dest->name, reason);
-	if (what == OUTCOME_BUSY && others_work(s))
-		more = false;		/* it works, it just wants no more of us */
-	else if (s->addr + 1 < host_of(s)->addrs.n)
-		more = ++s->addr > 0;
-	else
-		more = next_host(s);
-	if (more && !dest->d->draining) {
-		connect_host(s);
-		return;
-	}
-	deliver_outcome(dest, s, what, reason);
-	session_end(s);
-}
-
-/* The machine closed before it was ready. */
-static void
-refused(struct deliver_session *s)
-{
-	const struct smtp_verdict *v = smtp_client_end(s->client);
-	enum outcome_dest what = outcome_of(v).dest;
-	char *reason = reason_of(s, v);
-
-	if (v->event == SMTP_EV_TLS && v->phase == SMTP_TLS && s->dest->tls == TLS_MAY &&
-	    !s->plain) {
-		log_info("%s; trying without TLS", reason);
-		host_of(s)->plain_until = clock_mono_ms() + DELIVER_HOST_PLAIN;
-		close_connection(s);
-		connect_host(s);
-	} else {
-		opening_failed(s, what, reason);
-	}
-	free(reason);
+	deliver_session_end(s);
 }
 
 /* --- the body ------------------------------------------------------------ */
@@ -336,7 +268,7 @@ handshake(struct deliver_session *s)
 	if (smtp_io_starttls(s->io, s->dest->d->tls, host->name, &host->tls))
 		return;
 	(void)smtp_client_lost(s->client, SMTP_EV_BROKEN, "plaintext after the reply to STARTTLS");
-	refused(s);
+	deliver_connect_refused(s);
 }
 
 static unsigned
@@ -361,7 +293,7 @@ step(struct deliver_session *s)
 			if (s->ready)
 				session_failed(s);
 			else
-				refused(s);
+				deliver_connect_refused(s);
 			return;
 		}
 		if (state == SMTP_TLS) {
@@ -476,7 +408,7 @@ io_failed(void *arg, enum smtp_event event, const char *why)
 	step(s);
 }
 
-static const struct smtp_io_handlers handlers = {
+const struct smtp_io_handlers deliver_session_handlers = {
 	.connected = io_connected,
 	.reply = io_reply,
 	.pause = io_pause,
@@ -485,83 +417,7 @@ static const struct smtp_io_handlers handlers = {
 	.failed = io_failed,
 };
 
-/* --- connecting ---------------------------------------------------------- */
-
-static void
-connect_addr(struct deliver_session *s)
-{
-	struct deliver *d = s->dest->d;
-	struct deliver_host *host = host_of(s);
-	unsigned seconds = smtp_state_timeout(SMTP_CONNECT, d->conf);
-	const struct resolve_addr *a = &host->addrs.v[s->addr];
-	char text[RESOLVE_TEXT];
-
-	if (s->probe && seconds > DELIVER_PROBE_CONNECT)
-		seconds = DELIVER_PROBE_CONNECT;
-	resolve_format(a, text);
-	free(s->relay);
-	s->relay = xasprintf("%s[%s]:%u", host->name, text, host->port);
-	s->plain = s->dest->tls == TLS_OFF ||
-	    (s->dest->tls == TLS_MAY && clock_mono_ms() < host->plain_until);
-	s->io = smtp_io_new(d->base, a, seconds, &handlers, s);
-	s->client = smtp_client_new(d->conf->hostname, s->plain ? TLS_OFF : s->dest->tls,
-	    smtp_io_out(s->io));
-}
-
-static void
-resolved(void *arg, const struct resolve_list *list, const char *why)
-{
-	struct deliver_session *s = arg;
-	struct deliver_host *host = host_of(s);
-	char *reason;
-
-	if (list->n > 0) {
-		host->addrs = *list;
-		host->resolved = clock_mono_ms();
-	} else if (host->addrs.n == 0) {
-		reason = xasprintf("cannot resolve %s: %s", host->name, why);
-		opening_failed(s, OUTCOME_DEAD, reason);
-		free(reason);
-		return;
-	}
-	/* An old answer is better than none: name servers die with the hosts they name. */
-	connect_addr(s);
-}
-
-static void
-connect_host(struct deliver_session *s)
-{
-	struct deliver_host *host = host_of(s);
-	int64_t now = clock_mono_ms();
-
-	if (s->addr > 0 || (host->resolved != 0 && now - host->resolved < DELIVER_HOST_FRESH)) {
-		connect_addr(s);
-	} else if (resolve_numeric(host->name, host->port, &host->addrs)) {
-		host->resolved = now;
-		connect_addr(s);
-	} else {
-		free(s->relay);
-		s->relay = xstrdup(host->name);
-		resolve_host(s->dest->d->resolve, host->name, host->port, resolved, s, &s->query);
-	}
-}
-
-/* The first host that did not fail lately; with all of them bad, the first. */
-static size_t
-choose_host(struct deliver_dest *dest)
-{
-	int64_t now = clock_mono_ms();
-
-	for (size_t i = 0; i < dest->nhosts; i++) {
-		if (dest->host[i].bad_until > now)
-			continue;
-		/* One session finds out whether it is good again; the others stay away meanwhile. */
-		if (dest->host[i].bad_until != 0)
-			dest->host[i].bad_until = now + DELIVER_HOST_BAD;
-		return i;
-	}
-	return 0;
-}
+/* --- from outside --------------------------------------------------------- */
 
 void
 deliver_session_open(struct deliver_dest *dest, bool probe)
@@ -571,11 +427,10 @@ deliver_session_open(struct deliver_dest *dest, bool probe)
 	s->dest = dest;
 	s->probe = probe;
 	s->opened = s->progress = clock_mono_ms();
-	s->host = s->first_host = choose_host(dest);
 	TAILQ_INSERT_TAIL(&dest->sessions, s, link);
 	dest->nsessions++;
 	dest->nopening++;
-	connect_host(s);
+	deliver_connect_start(s);
 }
 
 void

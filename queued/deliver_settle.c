@@ -240,6 +240,8 @@ settle_one(struct deliver_session *s, size_t i, enum outcome_rcpt what, struct s
 	v->reply = buf_str(reason);
 	if (v->what != SETTLE_UNTRIED)
 		log_attempt(s, i, v, what);
+	if (v->what == SETTLE_DELIVERED)
+		v->reply = got->text;		/* the ledger puts code and dsn before it */
 }
 
 /* A following transaction can carry those that only wait for room. */
