@@ -58,7 +58,6 @@ static const struct engine_ops *const engines[] = { &store_sqlite };
 void
 store_expect(struct store *s, struct request *r)
 {
-	r->expected = true;
 	TAILQ_INSERT_TAIL(&s->pending, r, pending);
 }
 
@@ -86,8 +85,7 @@ collect(struct store *s)
 	store_thread_collect(s->thread, &done);
 	while ((r = STAILQ_FIRST(&done)) != NULL) {
 		STAILQ_REMOVE_HEAD(&done, next);
-		if (r->expected)
-			TAILQ_REMOVE(&s->pending, r, pending);
+		TAILQ_REMOVE(&s->pending, r, pending);
 		request_finish(s, r);
 		request_free(&r);
 		any = true;
@@ -170,10 +168,11 @@ store_open(const struct conf *conf, struct event_base *base, char **why)
 	    : event_new(base, s->fd, EV_READ | EV_PERSIST, on_answers, s);
 	if (s->event != NULL && event_add(s->event, NULL) == 0)
 		s->thread = store_thread_start(ops, engine, wake, s);
+	else
+		ops->close(&engine);
 	if (s->thread != NULL)
 		return s;
 	*why = xasprintf("%s: no thread for the store: %s", conf->queue_db, strerror(errno));
-	ops->close(&engine);
 	store_close(&s);
 	return NULL;
 }

@@ -41,7 +41,8 @@ struct store_record {
 	uint64_t	 size;
 	bool		 chunked;	/* the body is in chunk rows already */
 	const char	*sender, *envid, *trace;
-	int		 body, ret;
+	enum body_type	 body;
+	enum dsn_ret	 ret;
 	bool		 smtputf8;
 	const char	*client_name, *client_addr, *client_port, *client_proto, *client_helo,
 			*client_ident, *client_source;

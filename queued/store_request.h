@@ -38,7 +38,7 @@ struct request {
 	enum request_kind	 kind;
 	STAILQ_ENTRY(request)	 next;		/* in the list that it waits in */
 	TAILQ_ENTRY(request)	 pending;	/* loop: not finished yet */
-	bool			 expected;	/* loop: is in that list; not if the thread made it */
+	bool			 internal;	/* made by the store's thread, and freed there */
 	void			*arg;		/* loop */
 	bool			 forgotten;	/* loop: no callback */
 	bool			 answered;	/* the result was known before: no work to be done */

@@ -73,7 +73,9 @@ enum sq_file { SQ_FILE_BAD, SQ_FILE_NEW, SQ_FILE_OURS };
  * Looks at the files before SQLite does, creates an empty one if there is none, takes the
  * instance's lock. On SQ_FILE_BAD *why says why; nothing was changed.
  */
-enum sq_file	 sq_file_check(const char *path, int *fd, char **why);
+enum sq_file	 sq_file_check(const char *path, int64_t known_version, int *fd, char **why);
+/* After a refusal: SQLite may have left an empty log where there was none. */
+void		 sq_file_drop_empty_wal(const char *path);
 /* Cuts the write-ahead log to its first `good' bytes, durably. 0, or -1 with errno. */
 int		 sq_file_cut_wal(const char *path, int64_t good);
 

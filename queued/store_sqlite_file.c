@@ -27,7 +27,6 @@
 
 #define HEADER_SIZE	100
 #define WAL_HEADER	32
-#define WAL_FRAME	24
 #define SQLITE_LOCKS	0x40000000	/* where SQLite's record locks lie, for F_GETLK */
 #define SQLITE_LOCKS_LEN 512
 
@@ -95,6 +94,17 @@ wal_check(const char *path, int64_t *size, uint32_t *page_size, char **why)
 	return rc;
 }
 
+void
+sq_file_drop_empty_wal(const char *path)
+{
+	char *wal = wal_path(path);
+	struct stat st;
+
+	if (lstat(wal, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+		(void)unlink(wal);
+	free(wal);
+}
+
 int
 sq_file_cut_wal(const char *path, int64_t good)
 {
@@ -151,15 +161,19 @@ instance_lock(const char *path, int fd, char **why)
 	return *why == NULL ? 0 : -1;
 }
 
+struct sizes {
+	int64_t		file, wal;
+	uint32_t	wal_page;
+};
+
 /* Is this 100-byte header one of ours, or of a database that was just being made? */
 static int
-header_check(const char *path, int fd, int64_t file_size, int64_t wal_size, uint32_t wal_page,
-    char **why)
+header_check(const char *path, int fd, const struct sizes *size, int64_t known_version, char **why)
 {
 	unsigned char h[HEADER_SIZE + 8];
 	uint32_t page, pages, app, version;
 
-	if (file_size < (int64_t)sizeof(h)
+	if (size->file < (int64_t)sizeof(h)
 	    || pread(fd, h, sizeof(h), 0) != (ssize_t)sizeof(h)
 	    || memcmp(h, "SQLite format 3", 16) != 0) {
 		*why = xasprintf("%s: is not a database", path);
@@ -176,12 +190,16 @@ header_check(const char *path, int fd, int64_t file_size, int64_t wal_size, uint
 		return -1;
 	}
 	/* With a log the file may lag behind its header; the engine looks again after the replay. */
-	if (wal_size == 0 && be32(h + 24) == be32(h + 92) && file_size < (int64_t)pages * page)
+	if (version > known_version)
+		*why = xasprintf("%s: has version %u; this program knows up to %lld", path, version,
+		    (long long)known_version);
+	else if (size->wal == 0 && be32(h + 24) == be32(h + 92)
+	    && size->file < (int64_t)pages * page)
 		*why = xasprintf("%s: is truncated: %lld bytes of %lld", path,
-		    (long long)file_size, (long long)pages * page);
-	else if (wal_page != 0 && wal_page != page)
+		    (long long)size->file, (long long)pages * page);
+	else if (size->wal_page != 0 && size->wal_page != page)
 		*why = xasprintf("%s-wal: belongs to another database (page size %u, not %u)", path,
-		    wal_page, page);
+		    size->wal_page, page);
 	return *why == NULL ? 0 : -1;
 }
 
@@ -197,18 +215,17 @@ explain_open(const char *path, int error, char **why)
 }
 
 enum sq_file
-sq_file_check(const char *path, int *fdp, char **why)
+sq_file_check(const char *path, int64_t known_version, int *fdp, char **why)
 {
 	enum sq_file result = SQ_FILE_BAD;
-	int64_t wal_size;
-	uint32_t wal_page;
+	struct sizes size;
 	struct stat st;
 	bool created = false;
 	int fd;
 
 	*fdp = -1;
 	*why = NULL;
-	if (wal_check(path, &wal_size, &wal_page, why) != 0)
+	if (wal_check(path, &size.wal, &size.wal_page, why) != 0)
 		return SQ_FILE_BAD;
 	fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno != ENOENT) {
@@ -217,7 +234,7 @@ sq_file_check(const char *path, int *fdp, char **why)
 	}
 	if (directory_check(path, why) != 0)
 		goto out;
-	if (fd < 0 && wal_size == 0) {
+	if (fd < 0 && size.wal == 0) {
 		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd < 0) {
 			explain_open(path, errno, why);
@@ -232,9 +249,9 @@ sq_file_check(const char *path, int *fdp, char **why)
 		    path, path);
 	else if (created)
 		result = SQ_FILE_NEW;
-	else if (st.st_size == 0)
+	else if ((size.file = st.st_size) == 0)
 		*why = xasprintf("%s: is empty (if it never held mail, remove it)", path);
-	else if (header_check(path, fd, st.st_size, wal_size, wal_page, why) == 0)
+	else if (header_check(path, fd, &size, known_version, why) == 0)
 		result = SQ_FILE_OURS;
 out:
 	if (result != SQ_FILE_BAD) {

@@ -291,7 +291,7 @@ sq_open(const struct conf *conf, char **why)
 	e->wal_good = INT64_MAX;
 	e->reserve = (int64_t)conf->queue_reserve;
 	e->orphans = true;
-	file = sq_file_check(e->path, &e->fd, why);
+	file = sq_file_check(e->path, VERSION, &e->fd, why);
 	if (file == SQ_FILE_BAD) {
 		sq_close(&e);
 		return NULL;
@@ -302,6 +302,8 @@ sq_open(const struct conf *conf, char **why)
 		    ? xasprintf("%s: is damaged: its totals are missing", e->path)
 		    : xstrdup(e->error);
 		e->sound = false;
+		detach(e);
+		sq_file_drop_empty_wal(e->path);
 		sq_close(&e);
 	}
 	return e;

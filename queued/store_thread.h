@@ -15,7 +15,7 @@ struct store_thread;
 
 /*
  * Takes the engine. wake() is called on the thread, once for each batch of answers.
- * NULL: no thread could be had; the engine stays the caller's.
+ * NULL: no thread could be had; the engine is closed.
  */
 struct store_thread *store_thread_start(const struct engine_ops *, struct store_engine *,
 		    void (*wake)(void *), void *arg);

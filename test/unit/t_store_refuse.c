@@ -50,6 +50,8 @@ refused(struct lab *l, const char *path, const char *reason)
 {
 	size_t before_len, after_len;
 	char *before = slurp(l->conf.queue_db, &before_len);
+	char *wal = lab_path(l, "-wal");
+	int had_wal = access(wal, F_OK);
 	char *why = lab_refused(l);
 	char *after = slurp(l->conf.queue_db, &after_len);
 
@@ -57,6 +59,8 @@ refused(struct lab *l, const char *path, const char *reason)
 		fail_msg("'%s' should name %s and say '%s'", why, path, reason);
 	assert_int_equal(before_len, after_len);
 	assert_memory_equal(before, after, before_len);
+	assert_int_equal(access(wal, F_OK), had_wal);
+	free(wal);
 	free(before);
 	free(after);
 	free(why);

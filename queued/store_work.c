@@ -1,0 +1,544 @@
+/*
+ * store_work.c -- group commit, and what happens when the disk is full or sick.
+ *
+ *     inbox --> reads ------------------------------> answers
+ *           \-> writes -> one transaction -> COMMIT -> answers -> checkpoint
+ *
+ * A turn takes all that waits. Reads are answered first; then the writes (up
+ * to BATCH_BYTES of bodies) become one transaction, and only after its COMMIT are
+ * they answered (S1). With nothing else waiting a single message is a batch of its
+ * own, at once.
+ *
+ * When a batch fails, nothing of it is in the database (S3) and
+ *   no room   intakes are answered STORE_FULL; the rest is tried again without
+ *             them. What still finds no room and must not be lost (a settle, whose message the
+ *             primary has!) is kept and tried again every second.
+ *   sick      intakes and changes are answered STORE_FAULT, settles are kept; nothing
+ *             is done before engine->recover() succeeded, tried every second at most.
+ *   rejected  the one request is answered STORE_FAULT, the others tried again.
+ * While something is kept, leases are refused: more deliveries that cannot be
+ * recorded would be as many duplicates after a crash.
+ *
+ * Leases (S4) live here. One ends when its settle is durable, not before.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "queued/store_work.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "queued/store_lease.h"
+
+#define BATCH_BYTES	(8u << 20)
+#define RETRY_AFTER	1000	/* ms */
+#define IDLE_FAILED	60	/* seconds to the next step of housekeeping after one that failed */
+
+bool
+store_work_trouble(const struct store_work *w)
+{
+	return !STAILQ_EMPTY(&w->kept) || w->condition == COND_SICK;
+}
+
+/* --- answers ------------------------------------------------------------- */
+static void
+answer(struct store_work *w, struct request *r, enum store_result result, const char *why)
+{
+	if (r->internal) {
+		request_free(&r);
+		return;
+	}
+	r->result = result;
+	if (why != NULL && r->why == NULL)
+		r->why = xstrdup(why);
+	STAILQ_INSERT_TAIL(&w->answers, r, next);
+}
+
+static void
+set_condition(struct store_work *w, enum condition c)
+{
+	const char *why = c == COND_OK ? "ok" : w->ops->error(w->engine);
+
+	if (c != w->condition) {
+		if (c == COND_OK)
+			log_info("store: works again");
+		else
+			log_error("store: %s: %s", c == COND_FULL ? "no room" : "fault", why);
+	}
+	if (c == w->condition && c == COND_OK)
+		return;
+	w->condition = c;
+	(void)snprintf(w->health.why, sizeof(w->health.why), "%s%s",
+	    c == COND_FULL ? "no room: " : "", why);
+	if (c == COND_FULL)
+		w->health.full_at = clock_mono_ms();
+}
+
+static enum store_result
+result_of(enum engine_result r)
+{
+	switch (r) {
+	case ENGINE_OK:
+		return STORE_OK;
+	case ENGINE_NOT_FOUND:
+		return STORE_NOT_FOUND;
+	case ENGINE_FULL:
+		return STORE_FULL;
+	case ENGINE_REJECT:
+	case ENGINE_SICK:
+		return STORE_FAULT;
+	}
+	abort();	/* no such result */
+}
+
+/* --- reads --------------------------------------------------------------- */
+static void
+queue_write(struct store_work *w, struct request *r)
+{
+	STAILQ_INSERT_TAIL(&w->todo, r, next);
+}
+
+/* Messages whose body is not whole are put aside, with the reason. */
+static void
+quarantine(struct store_work *w, struct job *broken)
+{
+	while (broken != NULL) {
+		struct request *r;
+		struct job *job = broken;
+
+		broken = job->next;
+		log_error("%s: body is missing or damaged in the store: quarantined",
+		    job->queue_id);
+		r = request_settle_all(&job, SETTLE_QUARANTINE,
+		    "the message's body is missing or damaged in the store");
+		r->internal = true;
+		queue_write(w, r);
+	}
+}
+
+static enum engine_result
+lease(struct store_work *w, struct request *r)
+{
+	struct job *broken;
+	enum engine_result result;
+
+	if (!STAILQ_EMPTY(&w->kept) || w->condition == COND_SICK) {
+		r->u.lease.next_due = 0;
+		return ENGINE_REJECT;
+	}
+	result = w->ops->lease(w->engine, w->leases, r->u.lease.domain, r->u.lease.now,
+	    r->u.lease.max, &r->u.lease.jobs, &r->u.lease.njobs, &r->u.lease.next_due, &broken);
+	quarantine(w, broken);
+	return result;
+}
+
+static enum engine_result
+read_one(struct store_work *w, struct request *r)
+{
+	if (w->condition == COND_SICK)
+		return ENGINE_SICK;
+	switch (r->kind) {
+	case REQ_LEASE:
+		return lease(w, r);
+	case REQ_BODY:
+		return w->ops->body(w->engine, r->u.body.id, r->u.body.seq, &r->u.body.data,
+		    &r->u.body.len, &r->u.body.last);
+	case REQ_DOMAINS:
+		return w->ops->domains(w->engine, &r->u.domains.v, &r->u.domains.n);
+	case REQ_TOTALS:
+		return w->ops->totals(w->engine, &r->u.totals.t);
+	case REQ_LIST:
+		return w->ops->list(w->engine, w->leases, &r->u.list.filter, r->u.list.after,
+		    r->u.list.max, &r->u.list.v, &r->u.list.n);
+	case REQ_CHUNK:
+	case REQ_MESSAGE:
+	case REQ_CHANGE:
+	case REQ_DROP:
+	case REQ_SETTLE:
+	case REQ_SHIFT:
+		break;
+	}
+	abort();	/* not a read */
+}
+
+static void
+end_lease(struct store_work *w, const struct job *job)
+{
+	leases_remove(w->leases, job->message_id, job->domain);
+}
+
+/* A settle that changes nothing but the lease needs no transaction. */
+static bool
+is_untried(const struct request *r)
+{
+	if (r->kind != REQ_SETTLE)
+		return false;
+	for (size_t i = 0; i < r->u.settle.job->nrcpt; i++)
+		if (r->u.settle.v[i].what != SETTLE_UNTRIED)
+			return false;
+	return true;
+}
+
+void
+store_work_sort(struct store_work *w, struct request_list *taken)
+{
+	struct request *r;
+
+	while ((r = STAILQ_FIRST(taken)) != NULL) {
+		STAILQ_REMOVE_HEAD(taken, next);
+		if (r->answered) {
+			answer(w, r, r->result, NULL);
+		} else if (is_untried(r)) {
+			end_lease(w, r->u.settle.job);
+			answer(w, r, STORE_OK, NULL);
+		} else if (r->kind >= REQ_LEASE) {
+			enum engine_result result = read_one(w, r);
+
+			if (result == ENGINE_SICK)
+				set_condition(w, COND_SICK);
+			answer(w, r, result_of(result), NULL);
+		} else {
+			queue_write(w, r);
+		}
+	}
+}
+
+/* --- writes -------------------------------------------------------------- */
+static bool
+must_be_kept(const struct request *r)
+{
+	return r->kind == REQ_SETTLE || r->kind == REQ_DROP || r->kind == REQ_SHIFT;
+}
+
+static enum engine_result
+write_one(struct store_work *w, struct request *r, int64_t now)
+{
+	switch (r->kind) {
+	case REQ_CHUNK:
+		return w->ops->put_chunk(w->engine, r->u.chunk.id, r->u.chunk.seq, r->u.chunk.data,
+		    r->u.chunk.len);
+	case REQ_MESSAGE:
+		return w->ops->put_message(w->engine, r->u.message.record, r->u.message.body);
+	case REQ_CHANGE:
+		r->u.change.before = r->u.change.c;
+		return w->ops->change(w->engine, w->leases, &r->u.change.c);
+	case REQ_DROP:
+		return w->ops->drop_chunks(w->engine, r->u.drop.id, &r->u.drop.done);
+	case REQ_SETTLE:
+		return w->ops->settle(w->engine, r->u.settle.job, r->u.settle.v, now);
+	case REQ_SHIFT:
+		return w->ops->shift_clock(w->engine, r->u.shift.delta);
+	case REQ_LEASE:
+	case REQ_BODY:
+	case REQ_DOMAINS:
+	case REQ_TOTALS:
+	case REQ_LIST:
+		break;
+	}
+	abort();	/* not a write */
+}
+
+/* What the steps of changes up to `last' noted of themselves did not happen. */
+static void
+unwind(struct request_list *batch, const struct request *last)
+{
+	struct request *r;
+
+	STAILQ_FOREACH(r, batch, next) {
+		if (r->kind == REQ_CHANGE)
+			r->u.change.c = r->u.change.before;
+		if (r == last)
+			break;
+	}
+}
+
+/* The whole batch in one transaction. On failure *culprit is whose write it was, NULL for COMMIT. */
+static enum engine_result
+attempt(struct store_work *w, struct request_list *batch, struct request **culprit)
+{
+	int64_t now = clock_wall();
+	enum engine_result result;
+	struct request *r;
+
+	*culprit = NULL;
+	if ((result = w->ops->begin(w->engine)) != ENGINE_OK)
+		return result;
+	STAILQ_FOREACH(r, batch, next) {
+		result = write_one(w, r, now);
+		if (result == ENGINE_NOT_FOUND) {
+			r->result = STORE_NOT_FOUND;
+		} else if (result != ENGINE_OK) {
+			*culprit = r;
+			break;
+		} else {
+			r->result = STORE_OK;
+		}
+	}
+	if (r == NULL && (result = w->ops->commit(w->engine)) == ENGINE_OK)
+		return ENGINE_OK;
+	w->ops->rollback(w->engine);
+	unwind(batch, *culprit);
+	return result;
+}
+
+/* Is that all, or is it a request that goes on in another step? */
+static bool
+is_whole(struct request *r)
+{
+	if (r->kind == REQ_DROP)
+		return r->u.drop.done;
+	if (r->kind != REQ_CHANGE || r->result != STORE_OK)
+		return true;
+	r->u.change.changed += r->u.change.c.changed;
+	return r->u.change.c.done;
+}
+
+static void
+written(struct store_work *w, struct request_list *batch)
+{
+	struct request *r;
+
+	w->failures = 0;
+	while ((r = STAILQ_FIRST(batch)) != NULL) {
+		STAILQ_REMOVE_HEAD(batch, next);
+		if (!is_whole(r)) {
+			queue_write(w, r);
+			continue;
+		}
+		if (r->kind == REQ_SETTLE)
+			end_lease(w, r->u.settle.job);
+		answer(w, r, r->result, NULL);
+	}
+}
+
+/* Answers what can be refused with a failure; the rest stays in the list. True if any was. */
+static bool
+refuse(struct store_work *w, struct request_list *batch, enum store_result result, bool changes)
+{
+	struct request_list stay = STAILQ_HEAD_INITIALIZER(stay);
+	struct request *r;
+	bool any = false;
+
+	while ((r = STAILQ_FIRST(batch)) != NULL) {
+		STAILQ_REMOVE_HEAD(batch, next);
+		if (must_be_kept(r) || (r->kind == REQ_CHANGE && !changes)) {
+			STAILQ_INSERT_TAIL(&stay, r, next);
+		} else {
+			answer(w, r, result, w->ops->error(w->engine));
+			any = true;
+		}
+	}
+	STAILQ_CONCAT(batch, &stay);
+	return any;
+}
+
+static void
+reject(struct store_work *w, struct request_list *batch, struct request *r)
+{
+	log_error("store: a request was rejected: %s", w->ops->error(w->engine));
+	STAILQ_REMOVE(batch, r, request, next);
+	answer(w, r, STORE_FAULT, w->ops->error(w->engine));
+}
+
+/* The first failure is tried again at once; after that there is a pause. */
+static void
+keep(struct store_work *w, struct request_list *batch)
+{
+	STAILQ_CONCAT(&w->kept, batch);
+	w->retry_at = w->failures++ == 0 ? 0 : clock_mono_ms() + RETRY_AFTER;
+}
+
+static size_t
+intake_bytes(const struct request *r)
+{
+	if (r->kind == REQ_CHUNK)
+		return r->u.chunk.len;
+	if (r->kind == REQ_MESSAGE && r->u.message.body != NULL)
+		return r->u.message.record->size;
+	return 0;
+}
+
+/* Intake must leave room for the deliveries to be recorded. */
+static bool
+has_room(struct store_work *w, const struct request_list *batch)
+{
+	const struct request *r;
+	uint64_t bytes = 0;
+
+	STAILQ_FOREACH(r, batch, next)
+		bytes += intake_bytes(r);
+	return bytes == 0 || w->ops->room(w->engine, bytes);
+}
+
+/*
+ * There is room for less than all of it: the first alone, the others are kept. False if
+ * there is but one.
+ */
+static bool
+first_alone(struct store_work *w, struct request_list *batch)
+{
+	struct request *first = STAILQ_FIRST(batch);
+
+	if (STAILQ_NEXT(first, next) == NULL)
+		return false;
+	STAILQ_REMOVE_HEAD(batch, next);
+	STAILQ_CONCAT(&w->kept, batch);
+	STAILQ_INSERT_HEAD(batch, first, next);
+	w->retry_at = 0;
+	return true;
+}
+
+/* See the head of this file. */
+static void
+write_batch(struct store_work *w, struct request_list *batch)
+{
+	enum condition worst = COND_OK;
+	struct request *culprit;
+
+	if (!has_room(w, batch)) {
+		set_condition(w, worst = COND_FULL);
+		(void)refuse(w, batch, STORE_FULL, false);
+	}
+	while (!STAILQ_EMPTY(batch)) {
+		switch (attempt(w, batch, &culprit)) {
+		case ENGINE_OK:
+		case ENGINE_NOT_FOUND:
+			written(w, batch);
+			break;
+		case ENGINE_REJECT:
+			if (culprit != NULL) {
+				reject(w, batch, culprit);
+				break;
+			}
+			/* a COMMIT cannot be rejected: it is sick */
+			/* FALLTHROUGH */
+		case ENGINE_SICK:
+			set_condition(w, COND_SICK);
+			(void)refuse(w, batch, STORE_FAULT, true);
+			keep(w, batch);
+			return;
+		case ENGINE_FULL:
+			set_condition(w, worst = COND_FULL);
+			(void)w->ops->tidy(w->engine);
+			if (!refuse(w, batch, STORE_FULL, false)
+			    && !refuse(w, batch, STORE_FULL, true)
+			    && !first_alone(w, batch)) {
+				keep(w, batch);
+				return;
+			}
+			break;
+		}
+	}
+	set_condition(w, worst);
+}
+
+/* Up to BATCH_BYTES of what waits, after what was kept. */
+static void
+take_batch(struct store_work *w, struct request_list *batch)
+{
+	size_t bytes = 0;
+	struct request *r;
+
+	STAILQ_CONCAT(batch, &w->kept);
+	while (bytes < BATCH_BYTES && (r = STAILQ_FIRST(&w->todo)) != NULL) {
+		STAILQ_REMOVE_HEAD(&w->todo, next);
+		STAILQ_INSERT_TAIL(batch, r, next);
+		bytes += intake_bytes(r);
+	}
+}
+
+bool
+store_work_well(struct store_work *w)
+{
+	if (w->condition != COND_SICK)
+		return true;
+	if (clock_mono_ms() < w->retry_at)
+		return false;
+	if (w->ops->recover(w->engine) == ENGINE_OK) {
+		set_condition(w, COND_OK);
+		return true;
+	}
+	set_condition(w, COND_SICK);
+	w->retry_at = clock_mono_ms() + RETRY_AFTER;
+	return false;
+}
+
+void
+store_work_write(struct store_work *w)
+{
+	struct request_list batch = STAILQ_HEAD_INITIALIZER(batch);
+
+	if (!store_work_well(w)) {
+		(void)refuse(w, &w->todo, STORE_FAULT, true);
+		STAILQ_CONCAT(&w->kept, &w->todo);
+		return;
+	}
+	take_batch(w, &batch);
+	if (!STAILQ_EMPTY(&batch))
+		write_batch(w, &batch);
+}
+
+/* --- housekeeping -------------------------------------------------------- */
+void
+store_work_tidy(struct store_work *w)
+{
+	if (w->condition == COND_OK && w->ops->tidy(w->engine) == ENGINE_SICK)
+		set_condition(w, COND_SICK);
+}
+
+int
+store_work_idle(struct store_work *w)
+{
+	int again;
+	enum engine_result r = w->ops->idle(w->engine, clock_wall(), &again);
+
+	if (r == ENGINE_SICK)
+		set_condition(w, COND_SICK);
+	return r == ENGINE_OK ? again : IDLE_FAILED;
+}
+
+/* --- giving up ------------------------------------------------------------ */
+void
+store_work_give_up(struct store_work *w)
+{
+	struct request *r;
+
+	if (!store_work_trouble(w))
+		return;
+	w->retry_at = 0;
+	store_work_write(w);
+	while ((r = STAILQ_FIRST(&w->kept)) != NULL) {
+		STAILQ_REMOVE_HEAD(&w->kept, next);
+		if (r->kind == REQ_SETTLE)
+			log_error("%s: its outcome could not be recorded: %s",
+			    r->u.settle.job->queue_id, w->ops->error(w->engine));
+		answer(w, r, STORE_FAULT, w->ops->error(w->engine));
+	}
+}
+
+/* --- beginning and end --------------------------------------------------- */
+void
+store_work_init(struct store_work *w, const struct engine_ops *ops, struct store_engine *engine)
+{
+	memset(w, 0, sizeof(*w));
+	w->ops = ops;
+	w->engine = engine;
+	w->leases = leases_new();
+	STAILQ_INIT(&w->todo);
+	STAILQ_INIT(&w->kept);
+	STAILQ_INIT(&w->answers);
+	(void)snprintf(w->health.why, sizeof(w->health.why), "ok");
+}
+
+void
+store_work_clear(struct store_work *w)
+{
+	assert(STAILQ_EMPTY(&w->todo) && STAILQ_EMPTY(&w->kept) && STAILQ_EMPTY(&w->answers));
+	w->ops->close(&w->engine);
+	leases_free(&w->leases);
+}
