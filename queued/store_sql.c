@@ -72,9 +72,10 @@ const char *const store_sql[SQL_COUNT] = {
 	 * counted already: exact, without a set of all messages.
 	 */
 	[SQL_DOMAINS] =
-	    "SELECT domain, state, count(*), min(next_attempt), min(id) >> 10, sum(id & 1023 = 0"
-	    " OR NOT EXISTS (SELECT 1 FROM rcpt AS p NOT INDEXED WHERE p.id >= r.id & ~1023"
-	    " AND p.id < r.id AND p.domain = r.domain AND p.state = r.state))"
+	    "SELECT domain, state, count(*), min(next_attempt), min(id) >> 10,"
+	    " sum(CASE WHEN id & 1023 = 0 THEN 1 ELSE"	/* OR would ask in any case */
+	    " NOT EXISTS (SELECT 1 FROM rcpt AS p NOT INDEXED WHERE p.id >= r.id & ~1023"
+	    " AND p.id < r.id AND p.domain = r.domain AND p.state = r.state) END)"
 	    " FROM rcpt AS r INDEXED BY rcpt_due GROUP BY domain, state",
 	[SQL_DOMAIN_AFTER] = "SELECT min(domain) FROM rcpt WHERE domain > ?1",
 	[SQL_TOTALS_GET] =
