@@ -52,8 +52,11 @@ on_bdat(struct sink *k, const struct sink_script *s, FILE *in, FILE *out, const 
 	size_t n = strtoul(line + 5, NULL, 10), i;
 	bool last = strstr(line, "LAST") != NULL;
 	char *bytes = xcalloc(n + 1, 1);
-	bool whole = fread(bytes, 1, n, in) == n;
+	bool whole;
 
+	if (s->chunk_delay > 0)
+		(void)poll(NULL, 0, s->chunk_delay);
+	whole = fread(bytes, 1, n, in) == n;
 	(void)pthread_mutex_lock(&k->lock);
 	buf_put(&k->message, bytes, whole ? n : 0);
 	k->chunks++;

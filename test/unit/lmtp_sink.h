@@ -25,6 +25,7 @@ struct sink_script {
 	const char	*rcpt[4], *final[4];
 	enum sink_close	 close;
 	int		 delay;		/* ms before the replies to the last chunk */
+	int		 chunk_delay;	/* ms before each chunk is read */
 };
 
 struct sink;

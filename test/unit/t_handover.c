@@ -288,6 +288,28 @@ test_slow(void **state)
 	buf_free(&m);
 }
 
+/* Never long in one place, too long in all. */
+static void
+test_slow_chunks(void **state)
+{
+	struct fixture *f = *state;
+	const struct sink_script slow = { .chunk_delay = 50 };
+	struct buf m = message(60 * HANDOVER_CHUNK);
+	const struct handover_result *r;
+	struct handover *h;
+	int64_t start = clock_mono_ms();
+
+	f->sink = sink_start(&f->at, &slow);
+	h = handover_begin(f->pool, &f->env, 400);
+	assert_false(handover_write(h, m.data, m.len));
+	assert_in_range(clock_mono_ms() - start, 300, 2000);	/* reading it all takes 3 s */
+	r = handover_finish(h);
+	assert_int_equal(r[0].state, BUSY);
+	assert_string_equal(r[1].text, "timed out sending");
+	handover_free(&h);
+	buf_free(&m);
+}
+
 /* A connection that queued closed while it was idle is not used again. */
 static void
 test_idle_close(void **state)
@@ -378,6 +400,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_absent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slow_chunks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_idle_close, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_abort, setup, teardown),
 		cmocka_unit_test(test_decide),

@@ -280,6 +280,7 @@ static void
 test_verdicts(void **state)
 {
 	struct fixture *f = *state;
+	char *commands;
 
 	mail(f, "<a@client.test>", NULL);
 	assert_int_equal(rcpt(f, "<mallory@example.test>"), 550);
@@ -294,6 +295,10 @@ test_verdicts(void **state)
 	assert_int_equal(rcpt(f, "<bob@example.test>"), 0);	/* said twice, sent once */
 	assert_int_equal(data(f), SESSION_CONTINUE);
 	assert_int_equal(content(f, 100), SESSION_DISCARD);
+	commands = sink_commands(f->sink);
+	assert_non_null(strstr(commands,
+	    "\nRCPT TO:<alice@example.test>\nRCPT TO:<bob@example.test>\nBDAT LAST\n"));
+	free(commands);
 }
 
 /* Nobody of ours: the MTA's alone, and queued is not even asked. */
