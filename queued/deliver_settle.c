@@ -228,7 +228,8 @@ settle_one(struct deliver_session *s, size_t i, enum outcome_rcpt what, struct s
 		break;
 	case OUTCOME_RETRY:
 	case OUTCOME_UNSURE:
-		set_dsn(v, got->dsn, got->event == SMTP_EV_REPLY ? "4.0.0" : "4.4.2");
+		set_dsn(v, got->dsn, got->event == SMTP_EV_REPLY ? "4.0.0" :
+		    got->event == SMTP_EV_FAULT ? "4.3.0" : "4.4.2");
 		defer(s, &s->job->rcpt[i], v, reason);
 		break;
 	case OUTCOME_RETRY_NOW:		/* the connection ended before its turn came */

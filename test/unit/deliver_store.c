@@ -1,0 +1,307 @@
+/*
+ * deliver_store.c -- the delivery half of store.h in memory; see deliver_world.h.
+ *
+ * Answers come from the loop, one tick later, as the real store's do.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "test/unit/deliver_world.h"
+
+enum kind { A_LEASE, A_SETTLE, A_BODY, A_DOMAINS };
+struct answer {
+	enum kind	 kind;
+	void		*arg;		/* NULL: forgotten */
+	void		(*cb)(void);
+	char		*domain;
+	int64_t		 now, id;
+	size_t		 max;
+	unsigned	 seq;
+	struct answer	*next;
+};
+#define CHUNK 1000u		/* small, so that a test has several */
+
+static void
+ask(struct store *s, struct answer *a)
+{
+	struct answer *copy = xcalloc(1, sizeof(*copy));
+
+	*copy = *a;
+	*s->tail = copy;
+	s->tail = &copy->next;
+	s->waiting++;
+	event_active(s->tick, EV_TIMEOUT, 0);
+}
+
+static struct job *
+job_of(const struct held *h)
+{
+	struct job *job = xcalloc(1, sizeof(*job));
+
+	job->message_id = h->id;
+	(void)snprintf(job->queue_id, sizeof(job->queue_id), "Q%d", (int)h->id);
+	job->arrival = h->arrival;
+	job->size = h->size;
+	job->env.sender = xstrdup("a@example.org");
+	job->domain = xstrdup(h->domain);
+	job->nrcpt = 0;
+	job->rcpt = xcalloc(4, sizeof(*job->rcpt));
+	for (size_t i = 0; i < h->nrcpt; i++) {
+		if (h->last[i] == SETTLE_DELIVERED && h->settles > 0)
+			continue;
+		job->rcpt[job->nrcpt].id = (int64_t)i;
+		job->rcpt[job->nrcpt].attempts = h->attempts;
+		job->rcpt[job->nrcpt++].rcpt.address = xstrdup(h->rcpt[i]);
+	}
+	if (h->size <= STORE_PREFETCH)
+		job->body = memcpy(xcalloc(1, h->size + 1), h->body, h->size);
+	return job;
+}
+
+static void
+answer_lease(struct store *s, struct answer *a)
+{
+	struct job *first = NULL, **tail = &first;
+	int64_t next = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->nheld && !s->fail_lease; i++) {
+		struct held *h = &s->held[i];
+
+		if (h->gone || h->leased || strcmp(h->domain, a->domain) != 0)
+			continue;
+		if (h->due <= a->now && n < a->max && a->arg != NULL) {
+			h->leased = true;
+			*tail = job_of(h);
+			tail = &(*tail)->next;
+			n++;
+		} else if (next == 0 || h->due < next) {
+			next = h->due;
+		}
+	}
+	if (a->arg != NULL)
+		((store_lease_cb *)a->cb)(a->arg, s->fail_lease ? STORE_FAULT : STORE_OK, first, n,
+		    next);
+}
+
+static void
+answer_body(struct store *s, struct answer *a)
+{
+	struct held *h = &s->held[a->id - 1];
+	size_t from = (size_t)a->seq * CHUNK, len = h->size - from;
+	bool last = len <= CHUNK;
+
+	if (a->arg == NULL)
+		return;
+	if (s->fail_body && a->seq > 0)
+		((store_body_cb *)a->cb)(a->arg, STORE_FAULT, NULL, 0, false);
+	else
+		((store_body_cb *)a->cb)(a->arg, STORE_OK, h->body + from, last ? len : CHUNK, last);
+}
+
+static void
+answer_domains(struct store *s, struct answer *a)
+{
+	struct store_domain v[8];
+	size_t n = 0, k;
+
+	memset(v, 0, sizeof(v));
+	for (size_t i = 0; i < s->nheld; i++) {
+		struct held *h = &s->held[i];
+
+		if (h->gone)
+			continue;
+		for (k = 0; k < n && strcmp(v[k].domain, h->domain) != 0; k++)
+			;
+		if (k == n) {
+			assert_true(n < 8);
+			v[n++].domain = h->domain;
+		}
+		v[k].queued++;
+		v[k].messages++;
+		if (v[k].next_due == 0 || h->due < v[k].next_due)
+			v[k].next_due = h->due;
+	}
+	if (a->arg != NULL)
+		((store_domains_cb *)a->cb)(a->arg, STORE_OK, v, n);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct store *s = arg;
+	struct answer *a, *list = s->first;
+
+	(void)fd;
+	(void)what;
+	s->first = NULL;
+	s->tail = &s->first;
+	while ((a = list) != NULL) {
+		list = a->next;
+		a->next = NULL;
+		if (a->kind == A_SETTLE && s->hold_settles) {
+			*s->tail = a;
+			s->tail = &a->next;
+			continue;
+		}
+		s->waiting--;
+		switch (a->kind) {
+		case A_LEASE:
+			answer_lease(s, a);
+			break;
+		case A_SETTLE:
+			if (a->arg != NULL)
+				((store_done_cb *)a->cb)(a->arg, STORE_OK, NULL);
+			break;
+		case A_BODY:
+			answer_body(s, a);
+			break;
+		case A_DOMAINS:
+			answer_domains(s, a);
+			break;
+		}
+		free(a->domain);
+		free(a);
+	}
+}
+
+void
+store_lease(struct store *s, const char *domain, int64_t now, size_t max, store_lease_cb *cb,
+    void *arg)
+{
+	struct answer a = { .kind = A_LEASE, .arg = arg, .cb = (void (*)(void))cb,
+	    .domain = xstrdup(domain), .now = now, .max = max };
+
+	assert_true(max > 0);
+	s->leases++;
+	ask(s, &a);
+}
+
+void
+store_body(struct store *s, int64_t id, unsigned seq, store_body_cb *cb, void *arg)
+{
+	struct answer a = { .kind = A_BODY, .arg = arg, .cb = (void (*)(void))cb, .id = id,
+	    .seq = seq };
+
+	ask(s, &a);
+}
+
+void
+store_domains(struct store *s, store_domains_cb *cb, void *arg)
+{
+	struct answer a = { .kind = A_DOMAINS, .arg = arg, .cb = (void (*)(void))cb };
+
+	ask(s, &a);
+}
+
+void
+store_settle(struct store *s, struct job **jobp, const struct settle *v, store_done_cb *cb,
+    void *arg)
+{
+	struct answer a = { .kind = A_SETTLE, .arg = cb != NULL ? arg : NULL,
+	    .cb = (void (*)(void))cb };
+	struct job *job = *jobp;
+	struct held *h = &s->held[job->message_id - 1];
+	bool left = false, tried = false;
+
+	assert_true(h->leased);
+	h->leased = false;
+	for (size_t k = 0; k < job->nrcpt; k++) {
+		size_t i = (size_t)job->rcpt[k].id;
+
+		if (v[k].what == SETTLE_UNTRIED) {
+			left = true;
+			continue;
+		}
+		tried = true;
+		h->last[i] = v[k].what;
+		free(h->reply[i]);
+		h->reply[i] = xstrdup(v[k].reply);
+		h->next[i] = v[k].next_attempt;
+		if (v[k].what == SETTLE_DEFER) {
+			h->due = v[k].next_attempt;
+			left = true;
+		}
+	}
+	h->untried += !tried;
+	h->settles += tried;
+	h->attempts += tried;
+	h->gone = !left;
+	s->settles++;
+	job_free(jobp);
+	ask(s, &a);
+}
+
+void
+store_change(struct store *s, enum store_change change, const struct store_filter *f,
+    const char *who, store_change_cb *cb, void *arg)
+{
+	(void)who;
+	(void)arg;
+	assert_int_equal(CHANGE_RETRY, change);
+	assert_null(cb);
+	s->changes++;
+	for (size_t i = 0; i < s->nheld; i++)
+		if (strcmp(s->held[i].domain, f->domain) == 0 && !s->held[i].leased)
+			s->held[i].due = clock_wall();
+}
+
+void
+store_shift_clock(struct store *s, int64_t delta)
+{
+	s->shifted += delta;
+}
+
+void
+store_forget(struct store *s, void *arg)
+{
+	for (struct answer *a = s->first; a != NULL; a = a->next)
+		if (a->arg == arg)
+			a->arg = NULL;
+}
+
+/* --- for the world ------------------------------------------------------- */
+void	deliver_store_open(struct store *, struct event_base *);
+void	deliver_store_close(struct store *);
+
+void
+deliver_store_open(struct store *s, struct event_base *base)
+{
+	memset(s, 0, sizeof(*s));
+	s->base = base;
+	s->tail = &s->first;
+	s->tick = evtimer_new(base, on_tick, s);
+}
+
+void
+deliver_store_close(struct store *s)
+{
+	struct answer *a;
+
+	while ((a = s->first) != NULL) {
+		s->first = a->next;
+		free(a->domain);
+		free(a);
+	}
+	for (size_t i = 0; i < s->nheld; i++) {
+		struct held *h = &s->held[i];
+
+		free(h->domain);
+		free(h->body);
+		for (size_t k = 0; k < 4; k++) {
+			free(h->rcpt[k]);
+			free(h->reply[k]);
+		}
+	}
+	free(s->held);
+	event_free(s->tick);
+}
