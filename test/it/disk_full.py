@@ -21,12 +21,12 @@ def small_disk(path, size='8m'):
     return lambda: libc.umount2(path.encode(), MNT_DETACH)
 
 
-def fill(holdfast, start):
+def fill(holdfast, start, options='SIZE=310000'):
     """Sends messages of 300 KB until one is refused; (those acknowledged, the refusal)."""
     body = ('z' * 70 + '\r\n') * 4200
     for i in range(start, start + 60):
         reply = smtp.lmtp(holdfast.lmtp_socket, 'ann@sender.example', ['joe@example.test'],
-                          smtp.text(f'fill {i}', body=body), 'SIZE=310000')[-1]
+                          smtp.text(f'fill {i}', body=body), options)[-1]
         if reply.code != 250:
             return i - start, reply
     raise Failure('60 messages of 300 KB fit into 8 MB')
@@ -48,9 +48,10 @@ def run(lab, name, reserve):
     same((reply.code, reply.dsn), (452, '4.3.1'), f'{name}: the answer of a full disk')
     check(stored >= 1, f'{name}: something fitted')
     same(holdfast.held(), stored, f'{name}: messages held')
-    small = smtp.lmtp(holdfast.lmtp_socket, 'ann@sender.example', ['joe@example.test'],
-                      smtp.text('small', body=('z' * 70 + '\r\n') * 4200))[-1]
-    same(small.code // 100, 4, f'{name}: the same without SIZE')
+    # Without SIZE it is found out later. One more may fit: the log was tidied meanwhile.
+    more, reply = fill(holdfast, stored, '')
+    same((reply.code, reply.dsn), (452, '4.3.1'), f'{name}: the same without SIZE')
+    stored += more
 
     os.unlink(ballast)
     wait_until(lambda: smtp.lmtp(holdfast.lmtp_socket, 'ann@sender.example', ['joe@example.test'],
