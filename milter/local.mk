@@ -8,7 +8,6 @@ libchecks_a_SOURCES = milter/argv.c milter/argv.h milter/callbacks.c milter/call
 	milter/session_private.h milter/trace.c milter/trace.h
 
 # For checks that live outside of this tree.
-pkgincludedir = $(includedir)/holdfast
 pkginclude_HEADERS = milter/holdfast/check.h
 
 sbin_PROGRAMS += holdfast-milter
