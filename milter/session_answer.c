@@ -59,14 +59,15 @@ session_log_verdict(const struct session *s, const char *to, enum check_stage st
 
 /* --- the end of a message ---------------------------------------------------- */
 
-/* "ID queued": queued's id for the log. */
+/* "... queued as ID": queued's id for the log. */
 static void
 queue_id(const struct handover_result *r, char *id, size_t size)
 {
-	size_t len = strcspn(r->text, " \t\n");
+	static const char phrase[] = "queued as ";
+	const char *p = strstr(r->text, phrase);
 
-	(void)snprintf(id, size, "%.*s", len > 0 && len < size ? (int)len : 1,
-	    len > 0 && len < size ? r->text : "-");
+	(void)snprintf(id, size, "%s", p != NULL ? p + sizeof(phrase) - 1 : "-");
+	id[strcspn(id, " \t\n")] = '\0';
 }
 
 static const char *

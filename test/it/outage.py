@@ -20,6 +20,8 @@ def outage(lab):
     sent = swaks(mta, 'joe@example.test', '--header', 'Subject: during the outage')
     same(sent.returncode, 0, 'swaks to a known recipient while the primary is down')
     same(holdfast.held(), 1, 'messages held')
+    queue_id = holdfast.json('queue', 'list')[0]['queue_id']
+    check(f'queue_id={queue_id} ' in holdfast.log(), "the milter's log names queued's id")
     wait_until(lambda: mta.queued() == 0, 5, 'Postfix to have nothing left of it')
 
     unknown = swaks(mta, 'nobody-here@example.test')

@@ -80,7 +80,7 @@ on_bdat(struct sink *k, const struct sink_script *s, FILE *in, FILE *out, const 
 	k->messages++;
 	(void)pthread_mutex_unlock(&k->lock);
 	for (i = 0; i < k->naccepted; i++)
-		say(out, k->final[i], "250 2.0.0 Q1 queued");
+		say(out, k->final[i], "250 2.0.0 Ok: queued as Q1");
 	return s->close != SINK_AFTER_MESSAGE;
 }
 

@@ -108,7 +108,7 @@ test_small(void **state)
 		r = handover_finish(h);
 		assert_int_equal(r[0].state, TAKEN);
 		assert_int_equal(r[1].state, TAKEN);
-		assert_string_equal(r[0].text, "Q1 queued");
+		assert_string_equal(r[0].text, "Ok: queued as Q1");
 		handover_free(&h);
 		got = sink_data(f->sink);
 		assert_int_equal(got.len, m.len);
@@ -197,7 +197,7 @@ static const struct {
 	    REFUSED, 450 },
 	{ "BDAT 452", { .bdat = "452 4.3.1 full" }, LARGE, BUSY, BUSY, 452 },
 	{ "BDAT 552", { .bdat = "552 5.3.4 big" }, LARGE, REFUSED, REFUSED, 552 },
-	{ "end mixed", { .final = { "250 2.0.0 Q1 queued", "452 4.3.1 full" } }, SMALL, TAKEN, BUSY, 250 },
+	{ "end mixed", { .final = { "250 2.0.0 Ok: queued as Q1", "452 4.3.1 full" } }, SMALL, TAKEN, BUSY, 250 },
 	{ "end mixed, large", { .final = { "451 4.3.0 sick" } }, LARGE, BUSY, TAKEN, 451 },
 	{ "end refused", { .final = { "552 5.3.4 big", "552 5.3.4 big" } }, SMALL, REFUSED, REFUSED, 552 },
 	{ "end nonsense", { .final = { "huh", NULL } }, SMALL, UNSURE, UNSURE, 0 },
