@@ -313,14 +313,10 @@ void
 sq_close(struct store_engine **ep)
 {
 	struct store_engine *e = *ep;
-	bool cut;
 
 	if (e == NULL)
 		return;
-	cut = e->db != NULL && !e->sound && e->wal_good != INT64_MAX;
 	detach(e);
-	if (cut && sq_file_cut_wal(e->path, e->wal_spent ? 0 : e->wal_good) != 0)
-		log_error("store: %s-wal: cutting it: %s", e->path, strerror(errno));
 	if (e->fd >= 0)
 		(void)close(e->fd);
 	free(e->path);

@@ -19,7 +19,7 @@ struct file {
 };
 
 struct fault {
-	int	n, rc;
+	int	pass, n, rc;
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -39,7 +39,7 @@ real(sqlite3_file *f)
 static int
 strike(struct fault *f)
 {
-	if (f->n == 0)
+	if (f->n == 0 || (f->pass > 0 && f->pass-- > 0))
 		return SQLITE_OK;
 	if (f->n > 0)
 		f->n--;
@@ -195,9 +195,10 @@ vfs_syncs(enum vfs_file kind)
 }
 
 static void
-set(struct fault *f, int n, int rc)
+set(struct fault *f, int pass, int n, int rc)
 {
 	pthread_mutex_lock(&mutex);
+	f->pass = pass;
 	f->n = rc == SQLITE_OK ? 0 : n;
 	f->rc = rc;
 	pthread_mutex_unlock(&mutex);
@@ -206,13 +207,19 @@ set(struct fault *f, int n, int rc)
 void
 vfs_fail_sync(enum vfs_file kind, int n, int rc)
 {
-	set(&fail_sync[kind], n, rc);
+	set(&fail_sync[kind], 0, n, rc);
+}
+
+void
+vfs_fail_sync_after(enum vfs_file kind, int pass, int n, int rc)
+{
+	set(&fail_sync[kind], pass, n, rc);
 }
 
 void
 vfs_fail_write(enum vfs_file kind, int n, int rc)
 {
-	set(&fail_write[kind], n, rc);
+	set(&fail_write[kind], 0, n, rc);
 }
 
 void

@@ -17,6 +17,8 @@ unsigned vfs_syncs(enum vfs_file);		/* since the start */
 /* The next n syncs or writes (-1: all) of such a file fail with this SQLite result; 0 stops it. */
 void	vfs_fail_sync(enum vfs_file, int n, int rc);
 void	vfs_fail_write(enum vfs_file, int n, int rc);
+/* The same after so many have gone well. */
+void	vfs_fail_sync_after(enum vfs_file, int pass, int n, int rc);
 /* The next sync of the log waits at the gate until it is opened again. */
 void	vfs_gate_close(void);
 void	vfs_gate_wait(void);			/* until somebody stands there */

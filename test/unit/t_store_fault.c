@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "common/clock.h"
 #include "store_vfs.h"
 
@@ -69,6 +70,31 @@ test_first_sync_fails(void **state)
 	vfs_fail_sync(VFS_WAL, 1, SQLITE_IOERR_FSYNC);
 	assert_int_equal(lab_put(l, "joe@x.test", "one", NULL), STORE_FAULT);
 	expect_messages(l, 0);
+}
+
+/*
+ * The log was copied into the database whole and starts over. Its header is
+ * synced alone, so the second sync is the COMMIT's; then only the new log must go, the old one is
+ * needed no more.
+ */
+static void
+test_sync_fails_after_checkpoint(void **state)
+{
+	struct lab *l = *state;
+	char *body = xcalloc(200001, 1);
+	unsigned before = vfs_syncs(VFS_DB);
+	uint64_t n = 0;
+
+	memset(body, 'x', 200000);
+	for (; vfs_syncs(VFS_DB) == before; n++) {
+		assert_int_equal(lab_put(l, "joe@x.test", body, NULL), STORE_OK);
+		assert_int_equal(lab_totals(l).messages, n + 1);	/* that turn is over */
+		assert_true(n < 1000);
+	}
+	vfs_fail_sync_after(VFS_WAL, 1, 1, SQLITE_IOERR_FSYNC);
+	assert_int_equal(lab_put(l, "joe@x.test", "refused", NULL), STORE_FAULT);
+	free(body);
+	expect_messages(l, n);
 }
 
 /* It is refused, and stays so at a close, too. */
@@ -192,6 +218,50 @@ test_full_disk(void **state)
 	expect_messages(l, 2);
 }
 
+struct changed {
+	int		 done;
+	enum store_result result;
+	uint64_t	 n;
+};
+
+static void
+on_change(void *arg, enum store_result result, uint64_t n, const char *why)
+{
+	struct changed *c = arg;
+
+	(void)why;
+	c->result = result;
+	c->n = n;
+	c->done++;
+}
+
+/* A change whose batch found no room is done again without the intakes: from its start. */
+static void
+test_change_in_a_full_batch(void **state)
+{
+	struct store_filter all = { .state = -1 };
+	struct changed c = { 0, STORE_FAULT, 0 };
+	struct lab *l = *state;
+	struct put p[2];
+
+	assert_int_equal(lab_put(l, "a@x.test b@x.test c@x.test", "one", NULL), STORE_OK);
+	vfs_gate_close();
+	lab_submit(l, "joe@x.test", "two", 3, &p[0]);
+	vfs_gate_wait();
+	store_change(l->store, CHANGE_HOLD, &all, "operator", on_change, &c);
+	lab_submit(l, "joe@x.test", "three", 5, &p[1]);
+	vfs_fail_write(VFS_WAL, 1, SQLITE_FULL);
+	vfs_gate_open();
+	lab_wait(l, &p[1].done);
+	assert_int_equal(p[1].result, STORE_FULL);
+	lab_wait(l, &c.done);
+	assert_int_equal(c.result, STORE_OK);
+	assert_int_equal(c.n, 4);
+	assert_int_equal(lab_totals(l).held, 4);
+	lab_wait(l, &p[0].done);
+	assert_int_equal(p[0].result, STORE_OK);
+}
+
 /* The reserve is larger than any disk: no intake, but what is there can leave. */
 static void
 test_reserve(void **state)
@@ -218,11 +288,14 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_sync_fails_once, setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_first_sync_fails, setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_sync_fails_after_checkpoint, setup,
+		    lab_teardown),
 		cmocka_unit_test_setup_teardown(test_sync_fails_and_close, setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_checkpoint_fails, setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_settle_on_full_disk, setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_settle_on_sick_disk, setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_full_disk, setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_change_in_a_full_batch, setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_reserve, setup, lab_teardown),
 	};
 
