@@ -8,6 +8,7 @@ libqueue_a_SOURCES += queued/store.c queued/store.h queued/store_id.c queued/sto
 	queued/store_job.c queued/store_intake.c queued/store_intake.h \
 	queued/store_request.c queued/store_request.h \
 	queued/store_thread.c queued/store_thread.h queued/store_work.c queued/store_work.h \
+	queued/store_work_read.c \
 	queued/store_lease.c queued/store_lease.h queued/store_engine.h \
 	queued/store_sql.c queued/store_sql.h queued/store_sqlite.c queued/store_sqlite.h \
 	queued/store_sqlite_file.c queued/store_sqlite_open.c queued/store_sqlite_write.c \

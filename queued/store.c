@@ -233,7 +233,8 @@ room_for(const struct store *s, uint64_t bytes)
 	uint64_t room = s->available > s->reserve ? s->available - s->reserve : 0;
 
 	if (s->available > s->reserve / 2)
-		room = room + s->health.free_bytes < room ? UINT64_MAX : room + s->health.free_bytes;
+		room = UINT64_MAX - room < s->health.free_bytes ? UINT64_MAX
+		    : room + s->health.free_bytes;
 	return room > bytes;
 }
 

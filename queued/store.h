@@ -49,13 +49,15 @@ enum store_result {
 enum rcpt_state {
 	RCPT_QUEUED = 0,	/* waits for its next attempt */
 	RCPT_HELD = 1,		/* by an operator: no attempts */
-	RCPT_QUARANTINED = 2	/* the primary said 5xx, or lifetime is over: kept until released or deleted */
+	RCPT_QUARANTINED = 2	/* the primary said 5xx, or lifetime is over: kept until
+				 * released or deleted */
 };
 
 /*
- * To be called after the last fork. Opens or creates the database, checks it (application id, version,
- * integrity of what a start needs, one instance), migrates, starts the thread. NULL:
- * *why names the path and the reason, nothing was changed. What is needed of conf is copied.
+ * To be called after the last fork. Opens or creates the database, checks it
+ * (application id, version, integrity of what a start needs, one instance), migrates,
+ * starts the thread. NULL: *why names the path and the reason, nothing was changed. What is
+ * needed of conf is copied.
  */
 struct store	*store_open(const struct conf *, struct event_base *, char **why);
 /* Finishes what was submitted, runs its callbacks, stops the thread, closes. */
@@ -86,7 +88,10 @@ void	store_intake_commit(struct store_intake **, const struct envelope *,
 void	store_intake_abort(struct store_intake **);
 /* No callback with this arg will run any more (its work is still done). */
 void	store_forget(struct store *, void *arg);
-/* Bytes of room left on the file system minus the reserve; cheap (cached a second). False: say 452 at MAIL. */
+/*
+ * Is there room for so much more, the reserve left alone? Cheap (an answer of the file system is
+ * good for a second). False: say 452 at MAIL. An intake that finds none says STORE_FULL.
+ */
 bool	store_has_room(struct store *, uint64_t bytes);
 
 /* --- delivery ------------------------------------------------------------ */
@@ -106,12 +111,15 @@ struct job {
 	char		*domain;
 	struct job_rcpt	*rcpt;
 	size_t		 nrcpt;
-	char		*body;		/* the whole message when size <= STORE_PREFETCH, else NULL */
+	char		*body;		/* all of it when size <= STORE_PREFETCH, else NULL */
 	struct job	*next;		/* for the holder's lists */
 };
 
-/* jobs: a list linked by next, oldest first, now the callee's. next_due: wall seconds of the earliest
- * attempt after these, 0 if nothing waits. */
+/*
+ * jobs: a list linked by next, oldest first, now the callee's. next_due: wall seconds of the
+ * earliest attempt after these, 0 if nothing waits. STORE_FAULT while outcomes cannot be
+ * recorded: start no deliveries, ask again later.
+ */
 typedef void store_lease_cb(void *arg, enum store_result, struct job *jobs, size_t njobs,
 	    int64_t next_due);
 /* Up to max messages with recipients in domain whose next attempt is <= now (wall seconds). */
@@ -204,9 +212,10 @@ void	store_list(struct store *, const struct store_filter *, int64_t after, size
 
 enum store_change { CHANGE_HOLD, CHANGE_RELEASE, CHANGE_RETRY, CHANGE_DELETE };
 /*
- * HOLD: queued -> held. RELEASE: held, quarantined -> queued, due now. RETRY: queued -> due now. DELETE: disposed
- * of by a person (ledger row says who). Leased recipients are skipped by DELETE and HOLD; STORE_NOT_FOUND if
- * queue_id is given and unknown. n is the number of recipients changed.
+ * HOLD: queued -> held. RELEASE: held, quarantined -> queued, due now. RETRY: queued -> due
+ * now. DELETE: disposed of by a person (ledger row says who). Leased recipients are skipped by
+ * DELETE and HOLD; STORE_NOT_FOUND if queue_id is given and unknown. n is the number of
+ * recipients changed. A change of many is done in steps, each durable by itself.
  */
 typedef void store_change_cb(void *arg, enum store_result, uint64_t n, const char *why);
 void	store_change(struct store *, enum store_change, const struct store_filter *,

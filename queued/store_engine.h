@@ -25,7 +25,7 @@ enum engine_result {
 	ENGINE_NOT_FOUND,
 	ENGINE_REJECT,		/* this request cannot be done, now or later; others can */
 	ENGINE_FULL,		/* no room */
-	ENGINE_SICK		/* I/O or structure: nothing but recover() may follow the rollback */
+	ENGINE_SICK		/* I/O or structure: after the rollback only recover() may follow */
 };
 
 /* A whole message as an intake leaves it. One allocation; the strings point into it. */
@@ -66,7 +66,7 @@ struct engine_ops {
 	const char	*name;
 	struct store_engine *(*open)(const struct conf *, char **why);
 	void	(*close)(struct store_engine **);
-	/* After ENGINE_SICK: gives up all handles, opens anew, makes what was committed durable again. */
+	/* After ENGINE_SICK: gives up all handles, opens anew, makes durable what was committed. */
 	enum engine_result (*recover)(struct store_engine *);
 
 	enum engine_result (*begin)(struct store_engine *);
@@ -89,8 +89,8 @@ struct engine_ops {
 	enum engine_result (*shift_clock)(struct store_engine *, int64_t delta);
 
 	/*
-	 * Reads. What lease finds is in `leases' when it returns. A message whose body is not whole comes out in
-	 * *broken, also leased: it must be settled, never delivered.
+	 * Reads. What lease finds is in `leases' when it returns. A message whose body is
+	 * not whole comes out in *broken, also leased: it must be settled, never delivered.
 	 */
 	enum engine_result (*lease)(struct store_engine *, struct leases *, const char *domain,
 		    int64_t now, size_t max, struct job **jobs, size_t *njobs, int64_t *next_due,

@@ -10,7 +10,7 @@
 #include "common/buf.h"
 #include "queued/store_intake.h"
 
-/* An address as strings that a struct of borrowed ones holds. */
+/* A string of ours in a struct whose strings are lent elsewhere. */
 static void
 free_lent(const char *s)
 {

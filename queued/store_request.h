@@ -1,9 +1,9 @@
 /*
  * store_request.h -- what travels between the loop's thread and the store's.
  *
- * A request is made on the loop's thread, belongs to the store's thread from submit
- * until it is posted back, and is finished on the loop's thread. The members marked "loop" are never
- * touched by the store's thread.
+ * A request is made on the loop's thread, belongs to the store's thread from
+ * submit until it is posted back, and is finished on the loop's thread. The
+ * members marked "loop" are never touched by the store's thread.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -41,7 +41,7 @@ struct request {
 	bool			 internal;	/* made by the store's thread, and freed there */
 	void			*arg;		/* loop */
 	bool			 forgotten;	/* loop: no callback */
-	bool			 answered;	/* the result was known before: no work to be done */
+	bool			 answered;	/* the result is known before: no work */
 	enum store_result	 result;
 	char			*why;
 	union {
@@ -117,7 +117,7 @@ struct request	*request_new(enum request_kind, void *arg);
 /* Runs the callback unless forgotten (loop's thread). */
 void		 request_finish(struct store *, struct request *);
 void		 request_free(struct request **);
-/* A settle that ends the lease of a job and says the same of all of its recipients; takes the job. */
+/* A settle that says the same of all recipients of a job; takes the job. */
 struct request	*request_settle_all(struct job **, enum settle_what, const char *reply);
 
 #endif

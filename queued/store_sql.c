@@ -68,8 +68,8 @@ const char *const store_sql[SQL_COUNT] = {
 	    " WHERE id BETWEEN ?1 AND ?2 AND domain = ?3 AND state = 0 AND next_attempt <= ?4"
 	    " ORDER BY id",
 	/*
-	 * rcpt_due alone, but for recipients after a message's first one: those ask whether their message was
-	 * counted already: exact, without a set of all messages.
+	 * rcpt_due alone, but for recipients after a message's first one: those ask
+	 * whether their message was counted already. Exact, without a set of all messages.
 	 */
 	[SQL_DOMAINS] =
 	    "SELECT domain, state, count(*), min(next_attempt), min(id) >> 10,"

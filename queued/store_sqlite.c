@@ -45,8 +45,8 @@ sq_result(struct store_engine *e, int rc, const char *what)
 		return ENGINE_OK;
 	os = e->db != NULL ? sqlite3_system_errno(e->db) : 0;
 	(void)snprintf(e->error, sizeof(e->error), "%s: %.24s: %s%s%s%s", e->path, what,
-	    e->db != NULL ? sqlite3_errmsg(e->db) : sqlite3_errstr(rc), os != 0 ? " (" : "", os != 0 ? strerror(os) : "",
-	    os != 0 ? ")" : "");
+	    e->db != NULL ? sqlite3_errmsg(e->db) : sqlite3_errstr(rc), os != 0 ? " (" : "",
+	    os != 0 ? strerror(os) : "", os != 0 ? ")" : "");
 	if (is_no_room(e, rc))
 		return ENGINE_FULL;
 	switch (rc & 0xff) {

@@ -56,7 +56,7 @@ enum engine_result sq_result(struct store_engine *, int rc, const char *what);
 /* The statement, reset and with nothing bound. */
 sqlite3_stmt	*sq_stmt(struct store_engine *, enum store_sql);
 void		 sq_int(sqlite3_stmt *, int n, int64_t);
-void		 sq_text(sqlite3_stmt *, int n, const char *);	/* NULL is NULL; must outlive the step */
+void		 sq_text(sqlite3_stmt *, int n, const char *);	/* or NULL; lent until the step */
 /* Runs a statement without rows. */
 enum engine_result sq_run(struct store_engine *, sqlite3_stmt *);
 /* The next row: true while there is one; *result says how it ended. Resets it then. */
@@ -123,7 +123,8 @@ enum engine_result sq_list(struct store_engine *, const struct leases *,
 
 /* --- store_sqlite_room.c ------------------------------------------------- */
 bool		 sq_room(struct store_engine *, uint64_t bytes);
-int		 sq_log_limit(const struct store_engine *);	/* pages that the log may have now */
+/* Pages that the log may have now. */
+int		 sq_log_limit(const struct store_engine *);
 
 /* --- store_sqlite_idle.c ------------------------------------------------- */
 enum engine_result sq_tidy(struct store_engine *);

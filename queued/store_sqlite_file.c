@@ -51,7 +51,8 @@ directory_check(const char *path, char **why)
 	else if ((st.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH)
 		*why = xasprintf("%s: everybody may write to directory %s (chmod o-w)", path, dir);
 	else if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) != 0)
-		*why = xasprintf("%s: cannot write to directory %s: %s", path, dir, strerror(errno));
+		*why = xasprintf("%s: cannot write to directory %s: %s", path, dir,
+		    strerror(errno));
 	free(copy);
 	return *why == NULL ? 0 : -1;
 }
@@ -189,7 +190,7 @@ header_check(const char *path, int fd, const struct sizes *size, int64_t known_v
 		*why = xasprintf("%s: is the database of another program", path);
 		return -1;
 	}
-	/* With a log the file may lag behind its header; the engine looks again after the replay. */
+	/* With a log the file may lag behind its header; the engine looks again later. */
 	if (version > known_version)
 		*why = xasprintf("%s: has version %u; this program knows up to %lld", path, version,
 		    (long long)known_version);

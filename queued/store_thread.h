@@ -22,7 +22,7 @@ struct store_thread *store_thread_start(const struct engine_ops *, struct store_
 void		 store_thread_submit(struct store_thread *, struct request *);
 /* Moves what is answered to the list. */
 void		 store_thread_collect(struct store_thread *, struct request_list *);
-/* Blocks until everything submitted was answered; what cannot be written any more is answered as a fault. */
+/* Blocks until everything submitted was answered; what cannot be written is a fault then. */
 void		 store_thread_flush(struct store_thread *);
 /* Stops the thread, closes the engine. */
 void		 store_thread_stop(struct store_thread **);
@@ -30,7 +30,7 @@ void		 store_thread_stop(struct store_thread **);
 /* What the thread says of itself; callable from any thread. */
 struct store_health {
 	char		why[320];	/* "ok", or why work is refused */
-	bool		stuck;		/* something must be tried again first: leases are refused */
+	bool		stuck;		/* something must be tried again: no leases before */
 	int64_t		full_at;	/* monotonic ms of the last lack of room; 0 never */
 	uint64_t	free_bytes;	/* inside of the database's files */
 };

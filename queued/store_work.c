@@ -46,8 +46,9 @@ store_work_trouble(const struct store_work *w)
 }
 
 /* --- answers ------------------------------------------------------------- */
-static void
-answer(struct store_work *w, struct request *r, enum store_result result, const char *why)
+void
+store_work_answer(struct store_work *w, struct request *r, enum store_result result,
+    const char *why)
 {
 	if (r->internal) {
 		request_free(&r);
@@ -59,8 +60,8 @@ answer(struct store_work *w, struct request *r, enum store_result result, const 
 	STAILQ_INSERT_TAIL(&w->answers, r, next);
 }
 
-static void
-set_condition(struct store_work *w, enum condition c)
+void
+store_work_set_condition(struct store_work *w, enum condition c)
 {
 	const char *why = c == COND_OK ? "ok" : w->ops->error(w->engine);
 
@@ -77,135 +78,6 @@ set_condition(struct store_work *w, enum condition c)
 	    c == COND_FULL ? "no room: " : "", why);
 	if (c == COND_FULL)
 		w->health.full_at = clock_mono_ms();
-}
-
-static enum store_result
-result_of(enum engine_result r)
-{
-	switch (r) {
-	case ENGINE_OK:
-		return STORE_OK;
-	case ENGINE_NOT_FOUND:
-		return STORE_NOT_FOUND;
-	case ENGINE_FULL:
-		return STORE_FULL;
-	case ENGINE_REJECT:
-	case ENGINE_SICK:
-		return STORE_FAULT;
-	}
-	abort();	/* no such result */
-}
-
-/* --- reads --------------------------------------------------------------- */
-static void
-queue_write(struct store_work *w, struct request *r)
-{
-	STAILQ_INSERT_TAIL(&w->todo, r, next);
-}
-
-/* Messages whose body is not whole are put aside, with the reason. */
-static void
-quarantine(struct store_work *w, struct job *broken)
-{
-	while (broken != NULL) {
-		struct request *r;
-		struct job *job = broken;
-
-		broken = job->next;
-		log_error("%s: body is missing or damaged in the store: quarantined",
-		    job->queue_id);
-		r = request_settle_all(&job, SETTLE_QUARANTINE,
-		    "the message's body is missing or damaged in the store");
-		r->internal = true;
-		queue_write(w, r);
-	}
-}
-
-static enum engine_result
-lease(struct store_work *w, struct request *r)
-{
-	struct job *broken;
-	enum engine_result result;
-
-	if (!STAILQ_EMPTY(&w->kept) || w->condition == COND_SICK) {
-		r->u.lease.next_due = 0;
-		return ENGINE_REJECT;
-	}
-	result = w->ops->lease(w->engine, w->leases, r->u.lease.domain, r->u.lease.now,
-	    r->u.lease.max, &r->u.lease.jobs, &r->u.lease.njobs, &r->u.lease.next_due, &broken);
-	quarantine(w, broken);
-	return result;
-}
-
-static enum engine_result
-read_one(struct store_work *w, struct request *r)
-{
-	if (w->condition == COND_SICK)
-		return ENGINE_SICK;
-	switch (r->kind) {
-	case REQ_LEASE:
-		return lease(w, r);
-	case REQ_BODY:
-		return w->ops->body(w->engine, r->u.body.id, r->u.body.seq, &r->u.body.data,
-		    &r->u.body.len, &r->u.body.last);
-	case REQ_DOMAINS:
-		return w->ops->domains(w->engine, &r->u.domains.v, &r->u.domains.n);
-	case REQ_TOTALS:
-		return w->ops->totals(w->engine, &r->u.totals.t);
-	case REQ_LIST:
-		return w->ops->list(w->engine, w->leases, &r->u.list.filter, r->u.list.after,
-		    r->u.list.max, &r->u.list.v, &r->u.list.n);
-	case REQ_CHUNK:
-	case REQ_MESSAGE:
-	case REQ_CHANGE:
-	case REQ_DROP:
-	case REQ_SETTLE:
-	case REQ_SHIFT:
-		break;
-	}
-	abort();	/* not a read */
-}
-
-static void
-end_lease(struct store_work *w, const struct job *job)
-{
-	leases_remove(w->leases, job->message_id, job->domain);
-}
-
-/* A settle that changes nothing but the lease needs no transaction. */
-static bool
-is_untried(const struct request *r)
-{
-	if (r->kind != REQ_SETTLE)
-		return false;
-	for (size_t i = 0; i < r->u.settle.job->nrcpt; i++)
-		if (r->u.settle.v[i].what != SETTLE_UNTRIED)
-			return false;
-	return true;
-}
-
-void
-store_work_sort(struct store_work *w, struct request_list *taken)
-{
-	struct request *r;
-
-	while ((r = STAILQ_FIRST(taken)) != NULL) {
-		STAILQ_REMOVE_HEAD(taken, next);
-		if (r->answered) {
-			answer(w, r, r->result, NULL);
-		} else if (is_untried(r)) {
-			end_lease(w, r->u.settle.job);
-			answer(w, r, STORE_OK, NULL);
-		} else if (r->kind >= REQ_LEASE) {
-			enum engine_result result = read_one(w, r);
-
-			if (result == ENGINE_SICK)
-				set_condition(w, COND_SICK);
-			answer(w, r, result_of(result), NULL);
-		} else {
-			queue_write(w, r);
-		}
-	}
 }
 
 /* --- writes -------------------------------------------------------------- */
@@ -257,7 +129,7 @@ unwind(struct request_list *batch, const struct request *last)
 	}
 }
 
-/* The whole batch in one transaction. On failure *culprit is whose write it was, NULL for COMMIT. */
+/* The batch in one transaction. On failure *culprit is whose write it was, NULL for COMMIT. */
 static enum engine_result
 attempt(struct store_work *w, struct request_list *batch, struct request **culprit)
 {
@@ -307,12 +179,13 @@ written(struct store_work *w, struct request_list *batch)
 	while ((r = STAILQ_FIRST(batch)) != NULL) {
 		STAILQ_REMOVE_HEAD(batch, next);
 		if (!is_whole(r)) {
-			queue_write(w, r);
+			STAILQ_INSERT_TAIL(&w->todo, r, next);
 			continue;
 		}
 		if (r->kind == REQ_SETTLE)
-			end_lease(w, r->u.settle.job);
-		answer(w, r, r->result, NULL);
+			leases_remove(w->leases, r->u.settle.job->message_id,
+			    r->u.settle.job->domain);
+		store_work_answer(w, r, r->result, NULL);
 	}
 }
 
@@ -329,7 +202,7 @@ refuse(struct store_work *w, struct request_list *batch, enum store_result resul
 		if (must_be_kept(r) || (r->kind == REQ_CHANGE && !changes)) {
 			STAILQ_INSERT_TAIL(&stay, r, next);
 		} else {
-			answer(w, r, result, w->ops->error(w->engine));
+			store_work_answer(w, r, result, w->ops->error(w->engine));
 			any = true;
 		}
 	}
@@ -342,7 +215,7 @@ reject(struct store_work *w, struct request_list *batch, struct request *r)
 {
 	log_error("store: a request was rejected: %s", w->ops->error(w->engine));
 	STAILQ_REMOVE(batch, r, request, next);
-	answer(w, r, STORE_FAULT, w->ops->error(w->engine));
+	store_work_answer(w, r, STORE_FAULT, w->ops->error(w->engine));
 }
 
 /* The first failure is tried again at once; after that there is a pause. */
@@ -401,7 +274,7 @@ write_batch(struct store_work *w, struct request_list *batch)
 	struct request *culprit;
 
 	if (!has_room(w, batch)) {
-		set_condition(w, worst = COND_FULL);
+		store_work_set_condition(w, worst = COND_FULL);
 		(void)refuse(w, batch, STORE_FULL, false);
 	}
 	while (!STAILQ_EMPTY(batch)) {
@@ -418,12 +291,12 @@ write_batch(struct store_work *w, struct request_list *batch)
 			/* a COMMIT cannot be rejected: it is sick */
 			/* FALLTHROUGH */
 		case ENGINE_SICK:
-			set_condition(w, COND_SICK);
+			store_work_set_condition(w, COND_SICK);
 			(void)refuse(w, batch, STORE_FAULT, true);
 			keep(w, batch);
 			return;
 		case ENGINE_FULL:
-			set_condition(w, worst = COND_FULL);
+			store_work_set_condition(w, worst = COND_FULL);
 			(void)w->ops->tidy(w->engine);
 			if (!refuse(w, batch, STORE_FULL, false)
 			    && !refuse(w, batch, STORE_FULL, true)
@@ -434,7 +307,7 @@ write_batch(struct store_work *w, struct request_list *batch)
 			break;
 		}
 	}
-	set_condition(w, worst);
+	store_work_set_condition(w, worst);
 }
 
 /* Up to BATCH_BYTES of what waits, after what was kept. */
@@ -460,10 +333,10 @@ store_work_well(struct store_work *w)
 	if (clock_mono_ms() < w->retry_at)
 		return false;
 	if (w->ops->recover(w->engine) == ENGINE_OK) {
-		set_condition(w, COND_OK);
+		store_work_set_condition(w, COND_OK);
 		return true;
 	}
-	set_condition(w, COND_SICK);
+	store_work_set_condition(w, COND_SICK);
 	w->retry_at = clock_mono_ms() + RETRY_AFTER;
 	return false;
 }
@@ -488,7 +361,7 @@ void
 store_work_tidy(struct store_work *w)
 {
 	if (w->condition == COND_OK && w->ops->tidy(w->engine) == ENGINE_SICK)
-		set_condition(w, COND_SICK);
+		store_work_set_condition(w, COND_SICK);
 }
 
 int
@@ -498,7 +371,7 @@ store_work_idle(struct store_work *w)
 	enum engine_result r = w->ops->idle(w->engine, clock_wall(), &again);
 
 	if (r == ENGINE_SICK)
-		set_condition(w, COND_SICK);
+		store_work_set_condition(w, COND_SICK);
 	return r == ENGINE_OK ? again : IDLE_FAILED;
 }
 
@@ -517,7 +390,7 @@ store_work_give_up(struct store_work *w)
 		if (r->kind == REQ_SETTLE)
 			log_error("%s: its outcome could not be recorded: %s",
 			    r->u.settle.job->queue_id, w->ops->error(w->engine));
-		answer(w, r, STORE_FAULT, w->ops->error(w->engine));
+		store_work_answer(w, r, STORE_FAULT, w->ops->error(w->engine));
 	}
 }
 

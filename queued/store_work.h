@@ -27,7 +27,8 @@ struct store_work {
 };
 
 void	store_work_init(struct store_work *, const struct engine_ops *, struct store_engine *);
-void	store_work_clear(struct store_work *);	/* all requests must be answered; closes the engine */
+/* All requests must be answered. Closes the engine. */
+void	store_work_clear(struct store_work *);
 /* Something must be tried again before there can be new work. */
 bool	store_work_trouble(const struct store_work *);
 /* True: the engine can be used; if it was sick, it recovered. */
@@ -42,5 +43,10 @@ void	store_work_tidy(struct store_work *);
 int	store_work_idle(struct store_work *);
 /* At a stop: one last try for what was kept, then it is given up, and said. */
 void	store_work_give_up(struct store_work *);
+
+/* --- between store_work.c and store_work_read.c -------------------------- */
+void	store_work_answer(struct store_work *, struct request *, enum store_result,
+	    const char *why);
+void	store_work_set_condition(struct store_work *, enum condition);
 
 #endif

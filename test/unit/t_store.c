@@ -31,7 +31,8 @@ test_life(void **state)
 	char id[QUEUE_ID_SIZE];
 	struct job *job;
 
-	assert_int_equal(lab_put(l, "Joe@Example.TEST", "Subject: x\r\n\r\nbody\r\n", id), STORE_OK);
+	assert_int_equal(lab_put(l, "Joe@Example.TEST", "Subject: x\r\n\r\nbody\r\n", id),
+	    STORE_OK);
 	expect_totals(l, 1, 1, 20);
 	lab_reopen(l);
 	expect_totals(l, 1, 1, 20);
@@ -298,7 +299,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_group_commit, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_forget, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_close_finishes, lab_setup, lab_teardown),
-		cmocka_unit_test_setup_teardown(test_ids_survive_the_clock, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_ids_survive_the_clock, lab_setup,
+		    lab_teardown),
 		cmocka_unit_test_setup_teardown(test_empty_body, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_row_without_body, lab_setup, lab_teardown),
 	};

@@ -302,11 +302,13 @@ test_housekeeping(void **state)
 	int64_t until = clock_mono_ms() + LAB_PATIENCE * 1000, pages;
 
 	lab_close(l);
-	(void)lab_sql(l, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)"
+	(void)lab_sql(l,
+	    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)"
 	    " INSERT INTO chunk SELECT i, zeroblob(16000) FROM n;"
 	    "DELETE FROM chunk;"
 	    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
-	    " INSERT INTO ledger (message_id, queue_id, arrival, ended, disposition, sender, recipient)"
+	    " INSERT INTO ledger"
+	    " (message_id, queue_id, arrival, ended, disposition, sender, recipient)"
 	    " SELECT 1, '', 0, CASE WHEN i <= 1990 THEN 0 ELSE 4e9 END, 'deleted', '', '' FROM n");
 	pages = lab_sql(l, "PRAGMA page_count");
 	assert_true(pages > 12000);

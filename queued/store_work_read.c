@@ -1,0 +1,128 @@
+/*
+ * store_work_read.c -- what needs no transaction: reads, leases, and ends of leases that change
+ * nothing else. All of it is answered before the writes that came with it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "queued/store_lease.h"
+#include "queued/store_work.h"
+
+static enum store_result
+result_of(enum engine_result r)
+{
+	switch (r) {
+	case ENGINE_OK:
+		return STORE_OK;
+	case ENGINE_NOT_FOUND:
+		return STORE_NOT_FOUND;
+	case ENGINE_FULL:
+		return STORE_FULL;
+	case ENGINE_REJECT:
+	case ENGINE_SICK:
+		return STORE_FAULT;
+	}
+	abort();	/* no such result */
+}
+
+/* Messages whose body is not whole are put aside, with the reason. */
+static void
+quarantine(struct store_work *w, struct job *broken)
+{
+	while (broken != NULL) {
+		struct request *r;
+		struct job *job = broken;
+
+		broken = job->next;
+		log_error("%s: body is missing or damaged in the store: quarantined",
+		    job->queue_id);
+		r = request_settle_all(&job, SETTLE_QUARANTINE,
+		    "the message's body is missing or damaged in the store");
+		r->internal = true;
+		STAILQ_INSERT_TAIL(&w->todo, r, next);
+	}
+}
+
+static enum engine_result
+lease(struct store_work *w, struct request *r)
+{
+	struct job *broken;
+	enum engine_result result;
+
+	if (!STAILQ_EMPTY(&w->kept) || w->condition == COND_SICK) {
+		r->u.lease.next_due = 0;
+		return ENGINE_REJECT;
+	}
+	result = w->ops->lease(w->engine, w->leases, r->u.lease.domain, r->u.lease.now,
+	    r->u.lease.max, &r->u.lease.jobs, &r->u.lease.njobs, &r->u.lease.next_due, &broken);
+	quarantine(w, broken);
+	return result;
+}
+
+static enum engine_result
+read_one(struct store_work *w, struct request *r)
+{
+	if (w->condition == COND_SICK)
+		return ENGINE_SICK;
+	switch (r->kind) {
+	case REQ_LEASE:
+		return lease(w, r);
+	case REQ_BODY:
+		return w->ops->body(w->engine, r->u.body.id, r->u.body.seq, &r->u.body.data,
+		    &r->u.body.len, &r->u.body.last);
+	case REQ_DOMAINS:
+		return w->ops->domains(w->engine, &r->u.domains.v, &r->u.domains.n);
+	case REQ_TOTALS:
+		return w->ops->totals(w->engine, &r->u.totals.t);
+	case REQ_LIST:
+		return w->ops->list(w->engine, w->leases, &r->u.list.filter, r->u.list.after,
+		    r->u.list.max, &r->u.list.v, &r->u.list.n);
+	case REQ_CHUNK:
+	case REQ_MESSAGE:
+	case REQ_CHANGE:
+	case REQ_DROP:
+	case REQ_SETTLE:
+	case REQ_SHIFT:
+		break;
+	}
+	abort();	/* not a read */
+}
+
+/* A settle that changes nothing but the lease needs no transaction. */
+static bool
+is_untried(const struct request *r)
+{
+	if (r->kind != REQ_SETTLE)
+		return false;
+	for (size_t i = 0; i < r->u.settle.job->nrcpt; i++)
+		if (r->u.settle.v[i].what != SETTLE_UNTRIED)
+			return false;
+	return true;
+}
+
+void
+store_work_sort(struct store_work *w, struct request_list *taken)
+{
+	struct request *r;
+
+	while ((r = STAILQ_FIRST(taken)) != NULL) {
+		STAILQ_REMOVE_HEAD(taken, next);
+		if (r->answered) {
+			store_work_answer(w, r, r->result, NULL);
+		} else if (is_untried(r)) {
+			leases_remove(w->leases, r->u.settle.job->message_id,
+			    r->u.settle.job->domain);
+			store_work_answer(w, r, STORE_OK, NULL);
+		} else if (r->kind >= REQ_LEASE) {
+			enum engine_result result = read_one(w, r);
+
+			if (result == ENGINE_SICK)
+				store_work_set_condition(w, COND_SICK);
+			store_work_answer(w, r, result_of(result), NULL);
+		} else {
+			STAILQ_INSERT_TAIL(&w->todo, r, next);
+		}
+	}
+}
