@@ -256,6 +256,16 @@ on_probe(evutil_socket_t fd, short what, void *arg)
 }
 
 void
+deliver_probe_ended(struct deliver_dest *dest)
+{
+	if (dest->health.state != DEST_PROBING || dest->nsessions > 0)
+		return;
+	destination_abandon(&dest->health, probe_interval(dest->d), clock_mono_ms());
+	stand_down(dest);
+	deliver_probe_arm(dest);
+}
+
+void
 deliver_hurry(struct deliver_dest *dest)
 {
 	destination_hurry(&dest->health, clock_mono_ms());

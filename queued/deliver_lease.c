@@ -260,9 +260,9 @@ lease_more(struct deliver_dest *dest)
 			starve(dest);
 			return;
 		}
-		/* Many domains: a little from each. */
-		if (TAILQ_NEXT(dom, hungry_link) != NULL && n > 16)
-			n = 16;
+		/* Several domains: none takes all of the room. */
+		if (TAILQ_NEXT(dom, hungry_link) != NULL && n > (want + 3) / 4)
+			n = (want + 3) / 4;
 		lease(dom, n);
 	}
 }

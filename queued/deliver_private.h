@@ -34,6 +34,7 @@
 #define DELIVER_BATCH_MAX	128u		/* jobs of one lease */
 #define DELIVER_BYTES_MAX	(16u << 20)	/* bodies of jobs in memory */
 #define DELIVER_IDLE		2u		/* s an idle connection waits for more mail */
+#define DELIVER_IDLE_MAX	30000		/* ms it waits for a message that is on its way from the store */
 #define DELIVER_SWEEP		60		/* s between sweeps */
 #define DELIVER_CLOCK_JUMP	10000		/* ms of wall against monotonic time */
 #define DELIVER_WORKING		60000		/* ms: a session that got somewhere so lately counts */
@@ -205,6 +206,7 @@ void	deliver_outcome(struct deliver_dest *, const struct deliver_session *except
 	    enum outcome_dest, const char *reason);
 void	deliver_idle(struct deliver_dest *);		/* nothing is due, nothing in flight */
 void	deliver_probe_arm(struct deliver_dest *);
+void	deliver_probe_ended(struct deliver_dest *);	/* a session did; if it was the probe, the next is due */
 void	deliver_hurry(struct deliver_dest *);
 void	deliver_health_new(struct deliver_dest *);
 void	deliver_health_free(struct deliver_dest *);

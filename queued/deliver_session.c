@@ -75,6 +75,7 @@ deliver_session_end(struct deliver_session *s)
 	struct deliver *d = dest->d;
 
 	session_free(s);
+	deliver_probe_ended(dest);
 	deliver_pump(dest);
 	deliver_route_reap(d);
 	deliver_drain_check(d);
@@ -393,13 +394,24 @@ io_drained(void *arg)
 	step(s);
 }
 
+/* A slow store is no reason to hang up on a probe that got through. */
+static bool
+awaits_mail(const struct deliver_session *s)
+{
+	return s->dest->asked + s->dest->nready > 0 && !s->dest->d->draining &&
+	    clock_mono_ms() - s->progress < DELIVER_IDLE_MAX;
+}
+
 static void
 io_failed(void *arg, enum smtp_event event, const char *why)
 {
 	struct deliver_session *s = arg;
 
 	if (event == SMTP_EV_TIMEOUT && s->is_idle) {
-		deliver_session_quit(s);
+		if (awaits_mail(s))
+			smtp_io_deadline(s->io, DELIVER_IDLE);
+		else
+			deliver_session_quit(s);
 		return;
 	}
 	set_idle(s, false);

@@ -179,6 +179,13 @@ destination_idle(struct destination *d, int64_t now)
 }
 
 void
+destination_abandon(struct destination *d, int64_t probe_after, int64_t now)
+{
+	assert(d->state == DEST_PROBING);
+	go_down(d, probe_after, now);
+}
+
+void
 destination_hurry(struct destination *d, int64_t now)
 {
 	d->next_probe = now;

@@ -47,6 +47,8 @@ bool	destination_outcome(struct destination *, enum outcome_dest, unsigned worki
 	    int64_t probe_after, int64_t now);
 /* No mail is due: a probe that got that far, or a ramp, has done its work. True: it is UP now. */
 bool	destination_idle(struct destination *, int64_t now);
+/* The probe's connection ended without a word on the peer's health (we had no message to send, say). */
+void	destination_abandon(struct destination *, int64_t probe_after, int64_t now);
 /* The operator says: now. */
 void	destination_hurry(struct destination *, int64_t now);
 

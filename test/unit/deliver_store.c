@@ -148,7 +148,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	while ((a = list) != NULL) {
 		list = a->next;
 		a->next = NULL;
-		if (a->kind == A_SETTLE && s->hold_settles) {
+		if ((a->kind == A_SETTLE && s->hold_settles) ||
+		    (a->kind == A_LEASE && s->hold_leases)) {
 			*s->tail = a;
 			s->tail = &a->next;
 			continue;

@@ -37,6 +37,8 @@ static void
 conn_free(struct conn *c)
 {
 	c->p->open--;
+	if (c->p->newest == c->bev)
+		c->p->newest = NULL;
 	bufferevent_free(c->bev);
 	buf_free(&c->body);
 	free(c->rcpt);
@@ -170,6 +172,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	c->bev = bufferevent_socket_new(p->w->base, peer, BEV_OPT_CLOSE_ON_FREE);
 	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
 	(void)bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	p->newest = c->bev;
 	p->connections++;
 	if (++p->open > p->most)
 		p->most = p->open;
@@ -205,6 +208,13 @@ primary_up(struct primary *p)
 	assert_int_equal(0, listen(p->fd, 128));
 	p->listener = event_new(p->w->base, p->fd, EV_READ | EV_PERSIST, on_accept, p);
 	(void)event_add(p->listener, NULL);
+}
+
+void
+primary_drip(struct primary *p, const char *s)
+{
+	if (p->newest != NULL)
+		(void)bufferevent_write(p->newest, s, strlen(s));
 }
 
 void

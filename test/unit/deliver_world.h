@@ -42,6 +42,7 @@ struct store {
 	struct held		*held;
 	size_t			 nheld;
 	bool			 hold_settles;	/* no settle call-backs while set */
+	bool			 hold_leases;	/* nor answers to leases */
 	bool			 fail_lease, fail_body;
 	unsigned		 leases, settles, changes, waiting;
 	int64_t			 shifted;
@@ -57,6 +58,7 @@ struct primary {
 	const char	*say[NSTAGES];	/* NULL: the usual; "CLOSE"; "HANG"; else sent as it is */
 	const char	*(*hook)(struct primary *, enum stage, const char *line);	/* before say */
 	bool		 chunking;
+	struct bufferevent *newest;
 	unsigned	 connections, open, most;
 	struct buf	 order;		/* "rcpt " of each delivered message, in order */
 	struct buf	 last;		/* the last body as it came, dots included */
@@ -81,6 +83,7 @@ void	world_no_rule(struct world *, const char *domain);
 void	world_start(struct world *);		/* deliver_new() */
 struct held *world_mail(struct world *, const char *domain, const char *rcpt, const char *body);
 void	primary_up(struct primary *);
+void	primary_drip(struct primary *, const char *);	/* to the newest connection, if it lives */
 void	primary_down(struct primary *);		/* stops listening; connections stay */
 /* Runs the loop until the condition holds; the test fails after 10 s. */
 void	world_run(struct world *, bool (*until)(struct world *));

@@ -11,7 +11,7 @@
 
 #include "queued/destination.h"
 
-enum what { GOOD, ALIVE, SOFT, BUSY, DEAD, IDLE, PROBE, HURRY };
+enum what { GOOD, ALIVE, SOFT, BUSY, DEAD, IDLE, PROBE, HURRY, ABANDON };
 
 struct step {
 	int64_t		 at;		/* ms */
@@ -42,6 +42,9 @@ apply(struct destination *d, const struct step *s)
 		break;
 	case HURRY:
 		destination_hurry(d, s->at);
+		break;
+	case ABANDON:
+		destination_abandon(d, 2000, s->at);
 		break;
 	}
 }
@@ -99,9 +102,17 @@ test_probe_refused(void **state)
 		{ 2001, IDLE, 0, 0, DEST_UP, 1 },
 	};
 
+	static const struct step given_up[] = {
+		{ 0, DEAD, 0, 0, DEST_DOWN, 1 },
+		{ 2000, PROBE, 0, 0, DEST_PROBING, 1 },
+		{ 2100, ABANDON, 0, 0, DEST_DOWN, 1 },
+		{ 4100, PROBE, 0, 0, DEST_PROBING, 1 },
+	};
+
 	(void)state;
 	PLAY(steps, 20);
 	PLAY(no_mail, 20);
+	PLAY(given_up, 20);
 }
 
 /* Two connections are borne, a third is answered 421: the window is 2, and tries at more get rare. */
