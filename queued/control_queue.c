@@ -8,12 +8,14 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "common/addr.h"
 #include "common/buf.h"
+#include "common/log.h"
 #include "queued/control_request.h"
 #include "queued/deliver.h"
 
@@ -237,6 +239,12 @@ change_done(void *arg, enum store_result result, uint64_t n, const char *why)
 		request_store_fault(r, result, why);
 		return;
 	}
+	log_info("control: %s by %s changed=%ju%s%s%s%s",
+	    json_string_value(json_object_get(r->args, "cmd")),
+	    r->who, (uintmax_t)n, r->filter.queue_id != NULL ? " queue_id=" : "",
+	    r->filter.queue_id != NULL ? r->filter.queue_id : "",
+	    r->filter.domain != NULL ? " domain=" : "",
+	    r->filter.domain != NULL ? r->filter.domain : "");
 	if (r->change == CHANGE_RETRY || r->change == CHANGE_RELEASE) {
 		for (i = 0; i < r->ndomains; i++)
 			deliver_flush(r->view->deliver, r->domains[i]);

@@ -32,6 +32,7 @@ struct request {
 	unsigned			 seq;		/* next piece of a body */
 	char				**domains;	/* touched by a change */
 	size_t				 ndomains;
+	json_t				*line;		/* an answer in the making */
 	void				(*resume)(struct request *);
 };
 

@@ -88,6 +88,7 @@ request_free(struct request **rp)
 		return;
 	store_forget(r->view->store, r);
 	json_decref(r->args);
+	json_decref(r->line);
 	free(r->domain);
 	for (i = 0; i < r->ndomains; i++)
 		free(r->domains[i]);

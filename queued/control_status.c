@@ -84,36 +84,63 @@ count_destination(void *arg, const struct destination_info *d)
 		p->down++;
 }
 
-static void
-status_got(void *arg, enum store_result result, const struct store_totals *t)
+static json_t *
+status_json(const struct request *r)
 {
-	struct request *r = arg;
 	const struct control_view *v = r->view;
-	struct primaries p = { r, NULL, 0, 0, 0 };
-	struct store_totals none = { 0, 0, 0, 0, 0 };
+	struct primaries p = { NULL, NULL, 0, 0, 0 };
 	struct lmtp_stats in;
 	json_t *line;
 
-	if (result != STORE_OK)		/* still worth showing: store says what ails it */
-		t = &none;
 	deliver_each(v->deliver, count_destination, &p);
 	lmtp_server_stats(v->lmtp, &in);
-	line = json_pack("{s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:I,s:I,s:i,s:i}",
+	line = json_pack("{s:s,s:i,s:I,s:i,s:I,s:I,s:i,s:i}",
 	    "version", PACKAGE_VERSION, "pid", (int)getpid(), "started", (json_int_t)v->started,
-	    "messages", (json_int_t)t->messages, "recipients", (json_int_t)t->recipients,
-	    "bytes", (json_int_t)t->bytes, "held", (json_int_t)t->held,
-	    "quarantined", (json_int_t)t->quarantined, "sessions", (int)in.sessions,
-	    "accepted", (json_int_t)in.accepted, "refused", (json_int_t)in.refused,
+	    "sessions", (int)in.sessions, "accepted", (json_int_t)in.accepted,
+	    "refused", (json_int_t)in.refused,
 	    "destinations", (int)p.destinations, "destinations_down", (int)p.down);
 	json_object_set_new(line, "hostname", request_text(v->conf->hostname));
 	json_object_set_new(line, "rules", request_text(rules_state(v->rules)));
 	json_object_set_new(line, "store", request_text(store_state(v->store)));
-	request_line(r, line);
+	return line;
+}
+
+/* A store that cannot count is still worth a status: its line says what ails it. */
+static void
+status_domains(void *arg, enum store_result result, const struct store_domain *v, size_t n)
+{
+	struct request *r = arg;
+	int64_t oldest = 0;
+	size_t i;
+
+	for (i = 0; result == STORE_OK && i < n; i++)
+		if (v[i].oldest != 0 && (oldest == 0 || v[i].oldest < oldest))
+			oldest = v[i].oldest;
+	json_object_set_new(r->line, "oldest", json_integer(oldest));
+	request_line(r, r->line);
+	r->line = NULL;
 	request_done(r, NULL);
+}
+
+static void
+status_totals(void *arg, enum store_result result, const struct store_totals *t)
+{
+	struct request *r = arg;
+	const struct store_totals none = { 0, 0, 0, 0, 0 };
+
+	if (result != STORE_OK)
+		t = &none;
+	r->line = status_json(r);
+	json_object_set_new(r->line, "messages", json_integer((json_int_t)t->messages));
+	json_object_set_new(r->line, "recipients", json_integer((json_int_t)t->recipients));
+	json_object_set_new(r->line, "bytes", json_integer((json_int_t)t->bytes));
+	json_object_set_new(r->line, "held", json_integer((json_int_t)t->held));
+	json_object_set_new(r->line, "quarantined", json_integer((json_int_t)t->quarantined));
+	store_domains(r->view->store, status_domains, r);
 }
 
 void
 control_status(struct request *r)
 {
-	store_totals(r->view->store, status_got, r);
+	store_totals(r->view->store, status_totals, r);
 }

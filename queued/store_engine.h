@@ -82,8 +82,9 @@ struct engine_ops {
 		    const char *body);
 	/* Removes some chunks of a message that will not be; *done when none are left. */
 	enum engine_result (*drop_chunks)(struct store_engine *, int64_t id, bool *done);
+	/* *removed: that was the message's last recipient. */
 	enum engine_result (*settle)(struct store_engine *, const struct job *,
-		    const struct settle *, int64_t now);
+		    const struct settle *, int64_t now, bool *removed);
 	enum engine_result (*change)(struct store_engine *, const struct leases *,
 		    struct engine_change *);
 	enum engine_result (*shift_clock)(struct store_engine *, int64_t delta);

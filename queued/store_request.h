@@ -70,6 +70,7 @@ struct request {
 			struct job		*job;
 			struct settle		*v;		/* strings are ours */
 			store_done_cb		*cb;
+			bool			 removed;	/* it was the message's last */
 		} settle;
 		struct {
 			int64_t			 delta;

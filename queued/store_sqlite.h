@@ -90,7 +90,7 @@ enum engine_result sq_put_message(struct store_engine *, const struct store_reco
 	    const char *);
 enum engine_result sq_drop_chunks(struct store_engine *, int64_t, bool *);
 enum engine_result sq_settle(struct store_engine *, const struct job *, const struct settle *,
-	    int64_t);
+	    int64_t now, bool *removed);
 /* How a recipient left: the ledger's row. */
 struct sq_leave {
 	int64_t		 message_id, arrival, now;
@@ -100,7 +100,8 @@ struct sq_leave {
 enum engine_result sq_leave(struct store_engine *, int64_t rcpt_id, enum rcpt_state,
 	    const struct sq_leave *);
 /* S2: after its last recipient a message goes. */
-enum engine_result sq_message_end(struct store_engine *, int64_t id, uint64_t size);
+enum engine_result sq_message_end(struct store_engine *, int64_t id, uint64_t size,
+	    bool *removed);
 
 /* --- store_sqlite_change.c ----------------------------------------------- */
 enum engine_result sq_change(struct store_engine *, const struct leases *, struct engine_change *);

@@ -105,6 +105,7 @@ dispose(struct store_engine *e, const struct engine_change *c, const struct foun
 		.recipient = f->address, .who = c->who };
 	enum engine_result r;
 	uint64_t size = 0;
+	bool removed;
 
 	sq_int(st, 1, id);
 	if (sq_row(e, st, &r)) {
@@ -117,7 +118,7 @@ dispose(struct store_engine *e, const struct engine_change *c, const struct foun
 	if (r == ENGINE_OK)
 		r = sq_leave(e, f->id, f->state, &leave);
 	if (r == ENGINE_OK)
-		r = sq_message_end(e, id, size);
+		r = sq_message_end(e, id, size, &removed);
 	envelope_clear(&env);
 	return r;
 }

@@ -204,12 +204,13 @@ delete_range(struct store_engine *e, enum store_sql which, int64_t first, int64_
 }
 
 enum engine_result
-sq_message_end(struct store_engine *e, int64_t id, uint64_t size)
+sq_message_end(struct store_engine *e, int64_t id, uint64_t size, bool *removed)
 {
 	sqlite3_stmt *st = sq_stmt(e, SQL_RCPT_ANY);
 	enum engine_result r;
 	int64_t any;
 
+	*removed = false;
 	sq_int(st, 1, RCPT_FIRST(id));
 	sq_int(st, 2, RCPT_LAST(id));
 	r = sq_number(e, st, &any);
@@ -222,6 +223,7 @@ sq_message_end(struct store_engine *e, int64_t id, uint64_t size)
 	if (sqlite3_changes(e->db) != 0) {
 		e->messages--;
 		e->bytes -= (int64_t)size;
+		*removed = true;
 	}
 	return delete_range(e, SQL_CHUNK_DELETE, CHUNK_FIRST(id), CHUNK_LAST(id));
 }
@@ -296,14 +298,16 @@ settle_rcpt(struct store_engine *e, const struct job *job, size_t i, const struc
 }
 
 enum engine_result
-sq_settle(struct store_engine *e, const struct job *job, const struct settle *v, int64_t now)
+sq_settle(struct store_engine *e, const struct job *job, const struct settle *v, int64_t now,
+    bool *removed)
 {
 	enum engine_result r = ENGINE_OK;
 	bool left = false;
 
+	*removed = false;
 	for (size_t i = 0; r == ENGINE_OK && i < job->nrcpt; i++)
 		r = settle_rcpt(e, job, i, &v[i], now, &left);
 	if (r == ENGINE_OK && left)
-		r = sq_message_end(e, job->message_id, job->size);
+		r = sq_message_end(e, job->message_id, job->size, removed);
 	return r;
 }

@@ -102,7 +102,8 @@ write_one(struct store_work *w, struct request *r, int64_t now)
 	case REQ_DROP:
 		return w->ops->drop_chunks(w->engine, r->u.drop.id, &r->u.drop.done);
 	case REQ_SETTLE:
-		return w->ops->settle(w->engine, r->u.settle.job, r->u.settle.v, now);
+		return w->ops->settle(w->engine, r->u.settle.job, r->u.settle.v, now,
+		    &r->u.settle.removed);
 	case REQ_SHIFT:
 		return w->ops->shift_clock(w->engine, r->u.shift.delta);
 	case REQ_LEASE:
@@ -182,9 +183,12 @@ written(struct store_work *w, struct request_list *batch)
 			STAILQ_INSERT_TAIL(&w->todo, r, next);
 			continue;
 		}
-		if (r->kind == REQ_SETTLE)
+		if (r->kind == REQ_SETTLE) {
 			leases_remove(w->leases, r->u.settle.job->message_id,
 			    r->u.settle.job->domain);
+			if (r->u.settle.removed)
+				log_info("%s: removed", r->u.settle.job->queue_id);
+		}
 		store_work_answer(w, r, r->result, NULL);
 	}
 }

@@ -39,6 +39,7 @@ def outage(lab):
     lab.say(f'delivered {took * 1000:.0f} ms after the primary was up')
 
     wait_until(lambda: holdfast.held() == 0, 5, 'the queue to be empty')
+    check(f'{queue_id}: removed' in holdfast.log(), 'the log says that the message is gone')
     message = primary.messages('joe')[0]
     check(b'Subject: during the outage' in message, 'it is the message that was sent')
     same(message.count(b'\r\nReceived:') + message.startswith(b'Received:'), 2,
