@@ -194,3 +194,22 @@ build_variant() {
 	fi
 	quietly make make -C "$build/$variant" -j"$(nproc 2>/dev/null || echo 2)" all
 }
+
+# --- what comes after --------------------------------------------------------
+
+# guard COMMAND...: runs it and waits for it. Ctrl-C and SIGTERM are passed on: the
+# command ends what it started, and we end after it. Sets $status.
+guard() {
+	trap '' INT
+	exec 3<&0	# what runs in the background would get /dev/null
+	"$@" <&3 3<&- &
+	guarded=$!
+	exec 3<&-
+	trap 'kill -TERM $guarded 2>/dev/null' TERM HUP
+	status=0
+	while kill -0 $guarded 2>/dev/null; do
+		status=0
+		wait $guarded || status=$?
+	done
+	trap - INT TERM HUP
+}
