@@ -11,12 +11,12 @@
 DEB_BUILD="gcc make libc6-dev autoconf automake pkg-config libmilter-dev libsqlite3-dev
     libssl-dev libevent-dev libjansson-dev"
 DEB_RUN="postfix swaks python3 openssl"
-DEB_TEST="libcmocka-dev sqlite3 python3-dkim python3-nacl libfaketime"
+DEB_TEST="libcmocka-dev postfix-sqlite python3-dkim python3-nacl libfaketime"
 DEB_COVERAGE="gcovr"
 RPM_BUILD="tar diffutils findutils gcc make glibc-devel autoconf automake pkgconf-pkg-config sendmail-milter-devel
     sqlite-devel openssl-devel libevent-devel jansson-devel"
 RPM_RUN="postfix swaks python3 openssl"
-RPM_TEST="libcmocka-devel sqlite python3-dkimpy python3-pynacl libfaketime"
+RPM_TEST="libcmocka-devel postfix-sqlite python3-dkimpy python3-pynacl libfaketime"
 RPM_COVERAGE="gcovr"
 
 # The packages' Python modules belong to the system's Python.

@@ -84,8 +84,8 @@ class Lab:
         self.at_end(p.kill)
         return p
 
-    def postfix(self, name, **settings):
-        p = postfix.Postfix(self, name, settings)
+    def postfix(self, name, chroot=False, **settings):
+        p = postfix.Postfix(self, name, settings, chroot=chroot)
         self.at_end(p.kill)
         return p
 
