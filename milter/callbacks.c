@@ -44,17 +44,22 @@
 /* The one thing that libmilter gives no argument for. Set before it runs, read-only after. */
 static struct service *the_service;
 
-/* By stage, what is told of the client and the message beyond the arguments. */
+/*
+ * By stage, what is told of the client and the message beyond the arguments. A stage with a value to
+ * tell costs a packet, which libmilter reads with four system calls; a list cannot be empty, so the
+ * stages that need nothing ask for what only an authenticated client has. The MTA's queue id is
+ * there from DATA on, and kept to the end.
+ */
 static const struct {
 	int		 stage;
 	const char	*macros;
 } wanted[] = {
 	{ SMFIM_CONNECT, "j _ {client_name}" },
 	{ SMFIM_HELO, "{tls_version} {cipher}" },
-	{ SMFIM_ENVFROM, "i {auth_authen}" },
-	{ SMFIM_ENVRCPT, "i" },
+	{ SMFIM_ENVFROM, "{auth_authen}" },
+	{ SMFIM_ENVRCPT, "{auth_authen}" },
 	{ SMFIM_DATA, "i" },
-	{ SMFIM_EOM, "i" },
+	{ SMFIM_EOM, "{auth_authen}" },
 };
 
 static const char *
