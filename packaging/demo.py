@@ -49,10 +49,11 @@ class Walk:
         say()
         say(bold('Holdfast: a backup MX and one outage'))
         say()
-        say(f'  Postfix          127.0.0.1:{self.mta.port:<6} takes mail from the world, as the backup MX')
+        mx, primary = (f'127.0.0.1:{p.port:<6}' for p in (self.mta, self.primary))
+        say(f'  Postfix          {mx} takes mail from the world, as the backup MX')
         say('  holdfast-milter  beside it       says who may pass')
         say('  holdfast-queued  behind it       keeps the mail on disk until the primary has it')
-        say(f'  the primary      127.0.0.1:{self.primary.port:<6} another Postfix, with the mailboxes of example.test')
+        say(f'  the primary      {primary} another Postfix, with the mailboxes of example.test')
 
     def send(self, recipient, subject):
         begin = time.monotonic()
@@ -81,14 +82,14 @@ class Walk:
 
     def more(self):
         say()
-        say(bold(f'3. The outage goes on;') + f' {MORE} more messages arrive.')
+        say(bold('3. The outage goes on;') + f' {MORE} more messages arrive.')
         begin = time.monotonic()
         for i in range(MORE):
             reply, _ = self.send('mary@example.test', f'message number {i + 1}')
             self.expect(reply.code == 250, reply)
         count = self.holdfast.count()
-        say(f'     taken in {ms(time.monotonic() - begin)}; held now: {count["messages"]} messages, '
-            f'{count["bytes"]:,} bytes')
+        say(f'     taken in {ms(time.monotonic() - begin)}; held now: {count["messages"]} '
+            f'messages, {count["bytes"]:,} bytes')
         for line in self.holdfast.cli('primary', 'list').stdout.rstrip().splitlines():
             say(f'     {line}')
 
@@ -121,7 +122,8 @@ class Walk:
         say()
         say(bold('It is running now.') + ' To try in another terminal:')
         say()
-        say(f'  swaks --server 127.0.0.1:{self.mta.port} --from you@sender.example --to joe@example.test')
+        say(f'  swaks --server 127.0.0.1:{self.mta.port} --from you@sender.example '
+            '--to joe@example.test')
         say(f'  {holdfast} queue list')
         say(f'  {holdfast} primary list')
         say(f'  {holdfast} status')

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034,SC2154
 # SPDX-License-Identifier: BSD-2-Clause
 # prepare.sh -- what packaging/run and packaging/test have in common: get the
 # packages that are missing, build out of tree. Sourced, POSIX sh.
@@ -13,8 +14,8 @@ DEB_BUILD="gcc make libc6-dev autoconf automake pkg-config libmilter-dev libsqli
 DEB_RUN="postfix swaks python3 openssl"
 DEB_TEST="libcmocka-dev postfix-sqlite python3-dkim python3-nacl libfaketime"
 DEB_COVERAGE="gcovr"
-RPM_BUILD="tar diffutils findutils gcc make glibc-devel autoconf automake pkgconf-pkg-config sendmail-milter-devel
-    sqlite-devel openssl-devel libevent-devel jansson-devel"
+RPM_BUILD="tar diffutils findutils gcc make glibc-devel autoconf automake pkgconf-pkg-config
+    sendmail-milter-devel sqlite-devel openssl-devel libevent-devel jansson-devel"
 RPM_RUN="postfix swaks python3 openssl"
 RPM_TEST="libcmocka-devel postfix-sqlite python3-dkimpy python3-pynacl libfaketime"
 RPM_COVERAGE="gcovr"
