@@ -192,15 +192,19 @@ destination_hurry(struct destination *d, int64_t now)
 	d->calm_until = now;
 }
 
+/*
+ * The noise spreads probes that began together. It only shortens what the administrator asked for, so that
+ * a primary is found within probe_interval; what the budget demands it only stretches.
+ */
 int64_t
 destination_probe_interval(unsigned interval, unsigned budget, unsigned ndown, uint32_t noise)
 {
 	int64_t ms = (int64_t)interval * 1000;
 	int64_t least = (int64_t)ndown * 1000 / (budget > 0 ? budget : 1);
 
+	ms -= ms * (int64_t)(5 + noise % 16) / 100;
+	least += least * (int64_t)(noise % 21) / 100;
 	if (ms < least)
 		ms = least;
-	if (ms < 100)
-		ms = 100;
-	return ms - ms / 10 + ms * (int64_t)(noise % 201) / 1000;
+	return ms < 100 ? 100 : ms;
 }

@@ -173,7 +173,7 @@ def private_mounts():
     if os.environ.get('HOLDFAST_MOUNTS'):
         return
     os.environ['HOLDFAST_MOUNTS'] = '1'
-    how = ['unshare', '--mount'] if os.geteuid() == 0 else \
+    how = ['unshare', '--mount', '--propagation=unchanged'] if os.geteuid() == 0 else \
         ['unshare', '--user', '--map-current-user', '--keep-caps', '--mount']
     if subprocess.run([*how, 'true'], capture_output=True).returncode:
         raise Skip('needs root or unprivileged user namespaces (to mount a small tmpfs)')
