@@ -56,6 +56,7 @@ def readme(lab):
     # A domain added later needs no change in Postfix.
     holdfast.domain('new.test', primary.port, ['mary'])
     wait_until(lambda: answer('mary@new.test').code == 250, 10, 'the new domain to be taken')
+    wait_until(lambda: holdfast.held() == 2 and mta.queued() == 0, 10, 'it to be held here')
 
     # Postfix may have heard of it a moment before the milter did; its LMTP transport brings it then.
     wait_until(lambda: mta.queued() == 0, 10, 'Postfix to have nothing left of it')
