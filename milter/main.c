@@ -5,11 +5,11 @@
  * one, which takes the signals, looks at the rules twice a second and ends the
  * program.
  *
- * Signals. libmilter has a thread in sigwait() that takes SIGHUP, SIGTERM and
- * SIGINT for "stop now". The kernel gives a signal for the process to the main thread
- * if that one does not block it, so the main thread never does, not even in a
- * handler, and all the others do block them. Should libmilter win all the same, its
- * loop returns unasked: exit 75, and the supervisor starts us again.
+ * Signals. libmilter starts a thread that sits in sigwait(), takes SIGHUP,
+ * SIGTERM and SIGINT for "stop now", and cannot be told not to. It would win now and then
+ * against any handler of ours, so we give it a sigwait() that waits for nothing: the main thread
+ * alone takes signals. Should libmilter's loop return all the same: exit 75, and
+ * the supervisor starts us again.
  *
  * Socket. It is bound under a name of its own and renamed to the configured
  * one, which replaces a stale socket in one step; and libmilter, which at
@@ -84,6 +84,16 @@ on_stop(int sig)
 	wake();
 }
 
+/* What libmilter calls instead of the C library's: nobody else here waits for signals. */
+int
+sigwait(const sigset_t *set, int *sig)
+{
+	(void)set;
+	(void)sig;
+	for (;;)
+		(void)pause();	/* this thread blocks them all */
+}
+
 /* --- libmilter's listener ------------------------------------------------ */
 
 static atomic_int listener_result = -2;		/* -2: still running */
@@ -142,7 +152,7 @@ catch_signals(void)
 		return -1;
 	memset(&sa, 0, sizeof(sa));
 	(void)sigemptyset(&sa.sa_mask);
-	sa.sa_flags = SA_RESTART | SA_NODEFER;	/* not even blocked while it is handled */
+	sa.sa_flags = SA_RESTART;
 	sa.sa_handler = on_hup;
 	if (sigaction(SIGHUP, &sa, NULL) == -1)
 		return -1;
@@ -397,10 +407,12 @@ main(int argc, char **argv)
 	callbacks_serve(service);
 	if (callbacks_register() == -1)
 		die(EX_SOFTWARE, "libmilter refused to register the milter");
+	if (catch_signals() == -1)	/* before anybody can see that we are here */
+		die(EX_OSERR, "cannot catch signals");
 	if (sock_open(&sock, &conf->milter_listen, &why) == -1)
 		die(EX_UNAVAILABLE, why);
 	small_stacks();
-	if (catch_signals() == -1 || start_listener(&thread) != 0) {
+	if (start_listener(&thread) != 0) {
 		sock_hide(&sock);
 		die(EX_OSERR, "cannot start a thread");
 	}

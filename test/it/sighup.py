@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """SIGHUP takes the new configuration without losing a session or a message."""
+import os
+import signal
+import time
+
 from lib import smtp
 from lib.lab import check, same, scenario
 from lib.process import wait_until
@@ -31,3 +35,17 @@ def sighup(lab):
     same(holdfast.held(), 3, 'messages held')
     for process in (holdfast.queued, holdfast.milter):
         check(process.alive(), f'{process.name} lives')
+
+    # A SIGHUP as soon as the milter can be seen: libmilter itself would take it for "stop".
+    socket = holdfast.milter_socket
+    for _ in range(20):
+        holdfast.milter.stop()
+        holdfast.milter.start()
+        deadline = time.monotonic() + 10
+        while not os.path.exists(socket) and time.monotonic() < deadline:
+            pass
+        before = holdfast.milter.log().count('configuration reloaded')
+        holdfast.milter.signal(signal.SIGHUP)
+        wait_until(lambda: holdfast.milter.log().count('configuration reloaded') > before, 10,
+                   f'the milter to reload; {holdfast.milter.log()[-300:]}')
+        check(holdfast.milter.alive(), 'the milter lives')
