@@ -104,7 +104,7 @@ def acknowledgements(mta, holdfast):
     pairs += re.findall(r'lmtp\[\d+\]: (\w+): .*status=sent \(250 2.0.0 Ok: queued as (\w+)\)', mta.log())
     found = {}
     for mta_id, queue_id in pairs:
-        if mta_id in reused:
+        if mta_id in reused or mta_id not in ident:     # a line that the kill took along
             continue
         found.setdefault(ident[mta_id], set()).add(queue_id)
     check(len(found) > N / 2, f'the logs tell of {len(found)} hand-overs only')
