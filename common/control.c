@@ -65,7 +65,7 @@ connect_failed(const char *path, int err)
 	}
 	if (err == ENOENT || err == ECONNREFUSED)
 		return xasprintf("cannot reach holdfast-queued at %s: is it running? "
-				 "(systemctl status holdfast-queued)", path);
+				 "(its log has the syslog name holdfast/queued)", path);
 	return xasprintf("cannot reach holdfast-queued at %s: %s", path, strerror(err));
 }
 

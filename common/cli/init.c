@@ -95,9 +95,9 @@ print_next(const struct cli *c)
 	(void)printf("\nNext:\n"
 	    "  holdfast%s%s domain add example.test --primary mail.example.test\n"
 	    "  holdfast%s%s recipient import example.test valid-recipients.txt\n"
-	    "  systemctl enable --now holdfast-queued holdfast-milter\n"
-	    "and let Postfix use them: README.md, \"Attach it to Postfix\".\n", opt, path, opt,
-	    path);
+	    "  holdfast-queued%s%s && holdfast-milter%s%s\n"
+	    "and let Postfix use them: README.md, \"Attach it to your Postfix\".\n", opt, path, opt,
+	    path, opt, path, opt, path);
 }
 
 static int

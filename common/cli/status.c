@@ -42,7 +42,7 @@ print_status(void *arg, json_t *s)
 	    out_count((uint64_t)out_int(s, "recipients"), "recipient", "recipients"),
 	    out_size((uint64_t)out_int(s, "bytes")));
 	if (out_int(s, "oldest") != 0)
-		(void)printf(", the oldest from %s", out_when(out_int(s, "oldest"), now));
+		(void)printf(", oldest: %s", out_when(out_int(s, "oldest"), now));
 	(void)printf("\n              %lld held, %lld quarantined\n",
 	    (long long)out_int(s, "held"), (long long)out_int(s, "quarantined"));
 	(void)printf("intake        %s now, %s accepted since the start\n",
