@@ -202,7 +202,7 @@ destination_probe_interval(unsigned interval, unsigned budget, unsigned ndown, u
 	int64_t ms = (int64_t)interval * 1000;
 	int64_t least = (int64_t)ndown * 1000 / (budget > 0 ? budget : 1);
 
-	ms -= ms * (int64_t)(5 + noise % 16) / 100;
+	ms -= ms * (int64_t)(10 + noise % 16) / 100;
 	least += least * (int64_t)(noise % 21) / 100;
 	if (ms < least)
 		ms = least;

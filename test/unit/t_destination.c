@@ -228,7 +228,7 @@ test_probe_interval(void **state)
 		int64_t one = destination_probe_interval(2, 200, 1, noise);
 		int64_t many = destination_probe_interval(2, 200, 10000, noise);
 
-		assert_in_range(one, 1600, 1900);	/* found within the two seconds */
+		assert_in_range(one, 1500, 1800);	/* found within the two seconds */
 		assert_in_range(many, 50000, 60000);	/* 10,000 at 200 a second */
 	}
 	assert_true(destination_probe_interval(0, 200, 1, 100) >= 90);
