@@ -7,16 +7,19 @@
  * {"data":N} is followed by N raw bytes (message content). One connection may
  * carry several commands, one after the other.
  *
- * Commands of holdfast-queued (arguments -> answer lines):
- *   status                          -> {version, pid, started, hostname, rules, store, messages, recipients, bytes,
- *                                       destinations_down, intake:{…}, …}
- *   queue.count                     -> {messages, recipients, bytes}
- *   queue.list  domain? state? sender? id?  -> one line a message, postqueue -j's names (DESIGN §7)
- *   queue.show  id                  -> one line: the same and more (client, trace, attempts …)
- *   queue.cat   id                  -> data blocks: the message's bytes
- *   queue.hold | queue.release | queue.retry | queue.delete   id | domain | all:true   -> {changed:N} (recipients)
- *   primary.list                    -> one line a destination
- *   flush       domain?             -> {changed:N}; all deferred mail due now, all down destinations probed now
+ * Commands of holdfast-queued (arguments -> answer lines; DESIGN names what outsiders rely on):
+ *   status         -> {version, pid, started, hostname, rules, store, messages, recipients, bytes,
+ *                      held, quarantined, oldest, sessions, accepted, refused, destinations,
+ *                      destinations_down}
+ *   queue.count    -> {messages, recipients, bytes}
+ *   queue.list     domain? state? sender? id?  -> one line a message, with postqueue -j's names
+ *   queue.show     id  -> one line: the same and more (client, envid, smtputf8)
+ *   queue.cat      id  -> data blocks: the message's bytes
+ *   queue.hold, queue.release, queue.retry, queue.delete
+ *                  id | domain | all:true  -> {changed:N} (recipients)
+ *   primary.list   -> one line a destination
+ *   flush          domain?  -> {changed:N}; deferred mail is due now, primaries that are down are
+ *                      probed now
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -150,9 +150,10 @@ rules_edit_domain_find(struct rules_edit *e, const char *given, char **name, boo
 	return r;
 }
 
-enum rules_edit_result
-rules_edit_domain_add(struct rules_edit *e, const char *given, const struct rules_edit_domain *d,
-    char **why)
+/* Both ways to write a domain: as a new row, or over the columns of one that is there. */
+static enum rules_edit_result
+domain_write(struct rules_edit *e, const char *given, const struct rules_edit_domain *d,
+    bool insert, char **why)
 {
 	enum rules_edit_result r;
 	char *name = domain_name(given, why);
@@ -160,8 +161,9 @@ rules_edit_domain_add(struct rules_edit *e, const char *given, const struct rule
 	if (name == NULL)
 		return EDIT_BAD;
 	if ((r = begin(e, why)) == EDIT_OK) {
-		if ((r = domain_insert(e, name, d->primaries, why)) == EDIT_OK &&
-		    (r = domain_columns(e, name, d, why)) == EDIT_OK)
+		if (insert)
+			r = domain_insert(e, name, d->primaries, why);
+		if (r == EDIT_OK && (r = domain_columns(e, name, d, why)) == EDIT_OK)
 			r = read_back(e, name, NULL, why);
 		r = finish(e, r, why);
 	}
@@ -170,21 +172,17 @@ rules_edit_domain_add(struct rules_edit *e, const char *given, const struct rule
 }
 
 enum rules_edit_result
+rules_edit_domain_add(struct rules_edit *e, const char *given, const struct rules_edit_domain *d,
+    char **why)
+{
+	return domain_write(e, given, d, true, why);
+}
+
+enum rules_edit_result
 rules_edit_domain_set(struct rules_edit *e, const char *given, const struct rules_edit_domain *d,
     char **why)
 {
-	enum rules_edit_result r;
-	char *name = domain_name(given, why);
-
-	if (name == NULL)
-		return EDIT_BAD;
-	if ((r = begin(e, why)) == EDIT_OK) {
-		if ((r = domain_columns(e, name, d, why)) == EDIT_OK)
-			r = read_back(e, name, NULL, why);
-		r = finish(e, r, why);
-	}
-	free(name);
-	return r;
+	return domain_write(e, given, d, false, why);
 }
 
 /* Runs a statement whose one parameter is the domain; *changed: rows. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The operator's command: what it prints, as people and as programs read it."""
 import json
+import time
 
 from lib import smtp
 from lib.lab import check, same, scenario
@@ -21,7 +22,7 @@ def cli(lab):
     bad = holdfast.cli('recipient', 'import', 'example.test', '-', check=False,
                        input='joe@example.test\n@@\nx@elsewhere.test\n')
     check(bad.returncode == 65, f'exit status of a bad import: {bad.returncode}')
-    check('2' in bad.stderr and '3' in bad.stderr, f'the line numbers are told: {bad.stderr}')
+    check(':2:' in bad.stderr and ':3:' in bad.stderr, f'the line numbers are told: {bad.stderr}')
     same(holdfast.cli('recipient', 'list', 'example.test').stdout, listed, 'the list after it')
     holdfast.cli('recipient', 'remove', 'bob@example.test')
     check('bob' not in holdfast.cli('recipient', 'list', 'example.test').stdout, 'bob is gone')
@@ -90,8 +91,11 @@ def cli(lab):
     check(where in down['destination'], f'the destination: {down}')
     same(down['messages'], 1, 'messages that wait for it')
     check(where in holdfast.cli('primary', 'list').stdout, 'primary list')
-    json.loads(holdfast.cli('--json', 'status').stdout.splitlines()[0])
-    check('1' in holdfast.cli('status').stdout, 'status')
+    status = json.loads(holdfast.cli('--json', 'status').stdout.splitlines()[0])
+    same([status[key] for key in ('rules', 'store', 'messages', 'destinations', 'destinations_down')],
+         ['ok', 'ok', 1, 1, 1], 'status --json')
+    check(abs(status['oldest'] - time.time()) < 60, f'the age of the oldest: {status}')
+    check('1 message, 1 recipient' in holdfast.cli('status').stdout, 'status')
     begin = len(primary.messages)
     primary.start()
     holdfast.cli('flush')
