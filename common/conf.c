@@ -50,7 +50,11 @@ const struct conf_key conf_keys[] = {
 	    false },
 	{ "http_listen", CONF_HOSTPORT, "", 0, 0, AT(http_listen), true },
 	{ "turn_listen", CONF_HOSTPORT, "", 0, 0, AT(turn_listen), true },
+	{ "turn_tls_cert", CONF_PATH, "", 0, 0, AT(turn_tls_cert), true },
+	{ "turn_tls_key", CONF_PATH, "", 0, 0, AT(turn_tls_key), true },
+	{ "turn_users", CONF_PATH, "", 0, 0, AT(turn_users), true },
 	{ "resolver", CONF_HOSTPORT, "", 0, 53, AT(resolver), true },
+	{ "dnssec_anchor", CONF_PATH, "/usr/share/dns/root.key", 0, 0, AT(dnssec_anchor), true },
 	{ "bounce_relay", CONF_HOSTPORT, "127.0.0.1:25", 0, 25, AT(bounce_relay), false },
 	{ "handover", CONF_HANDOVER, "milter", 0, 0, AT(handover), false },
 	{ "on_queued_down", CONF_QUEUED_DOWN, "pass", 0, 0, AT(on_queued_down), false },
@@ -110,7 +114,7 @@ set_user(char **where, const char *value, char **why)
 static int
 set_path(char **where, const char *value, char **why)
 {
-	if (value[0] != '/')
+	if (value[0] != '/' && value[0] != '\0')
 		return refuse(why, xstrdup("a relative path: it must start with \"/\""));
 	return set_string(where, value);
 }

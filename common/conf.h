@@ -37,7 +37,10 @@ struct conf {
 	char	*control_socket;
 	char	*http_listen;		/* "" is off; read by later parts */
 	char	*turn_listen;
+	char	*turn_tls_cert, *turn_tls_key;	/* PEM files; "": no STARTTLS, so no AUTH */
+	char	*turn_users;		/* file of who may ATRN; "": nobody */
 	char	*resolver;
+	char	*dnssec_anchor;		/* file; "": nothing is secure, so no DANE */
 	char	*bounce_relay;
 	/* behaviour; intervals in seconds, sizes in bytes */
 	enum conf_handover	handover;

@@ -55,6 +55,8 @@ envelope_clear(struct envelope *e)
 	free(e->sender);
 	free(e->envid);
 	free(e->trace);
+	free(e->spf);
+	free(e->route);
 	client_info_clear(&e->client);
 	for (i = 0; i < e->nrcpt; i++)
 		rcpt_clear(&e->rcpt[i]);

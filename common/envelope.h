@@ -18,6 +18,7 @@
 #include "common/buf.h"
 
 #define ENVELOPE_RCPT_MAX	1000	/* recipients of one message */
+#define ENVELOPE_RELAY		".relay"	/* no domain has this name: to bounce_relay */
 
 #define NOTIFY_NEVER	0x1u		/* RFC 3461 4.1; 0 is "not given" */
 #define NOTIFY_SUCCESS	0x2u
@@ -53,6 +54,10 @@ struct envelope {
 	uint64_t	 size;		/* SIZE= of MAIL; 0 when absent */
 	char		*trace;		/* XTRACE=: set by holdfast-milter; the message
 					 * then carries our Received line already */
+	char		*spf;		/* XSPF=: what SPF said of the sender when it came in ("pass", "fail",
+					 * …, RFC 7208 2.6); only "pass" lets a bounce out (P5) */
+	char		*route;		/* queued's own mail (a DSN): where it goes instead of the
+					 * recipients' domains, e.g. ENVELOPE_RELAY */
 	struct client_info client;
 	struct rcpt	*rcpt;
 	size_t		 nrcpt;

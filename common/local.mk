@@ -28,4 +28,4 @@ common/rules_sql.h: common/rules.sql
 
 dist_man_MANS += packaging/man/holdfast.conf.5
 
-COMMON_LIBS = libcommon.a $(SQLITE_LIBS) $(JANSSON_LIBS)
+COMMON_LIBS = libcommon.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(UNBOUND_LIBS)

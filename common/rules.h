@@ -19,18 +19,46 @@
 #include "common/endpoint.h"
 #include "common/schedule.h"
 
+#define RULES_OPERATOR_MAX	320	/* octets of an address, NUL included */
+
 enum rules_recipients { RECIPIENTS_LIST, RECIPIENTS_VERIFY, RECIPIENTS_ANY };
 enum rules_tls { TLS_OFF, TLS_MAY, TLS_VERIFY, TLS_PINNED, TLS_DANE };
+enum rules_client { CLIENT_NONE, CLIENT_XFORWARD, CLIENT_XCLIENT };	/* how the primary is told who it was */
+enum rules_bounce { BOUNCE_NEVER, BOUNCE_SPF_PASS };	/* never: what would be bounced is quarantined */
+
+/* Where mail goes, and how: what makes a destination. */
+enum rules_route_kind {
+	ROUTE_HOSTS,	/* the hosts of `primary', in order of preference[] */
+	ROUTE_MX,	/* the MX hosts of the domain `mx', but for ourselves and what is no better than us */
+	ROUTE_TURN	/* nowhere by ourselves: the primary fetches its mail (ATRN) */
+};
+struct rules_route {
+	enum rules_route_kind	 kind;
+	struct endpoint_list	 primary;	/* ROUTE_HOSTS; default port 25 */
+	unsigned		*preference;	/* of primary.v[i]: lower first, balanced when equal */
+	char			*mx;		/* ROUTE_MX: whose, lower case; "" the domain's own */
+	uint16_t		 mx_port;
+	enum rules_tls		 tls;
+	char			*tls_name;	/* expected in the certificate; "" the host's name */
+	char			*tls_ca;	/* verify: file with the CAs; "" the system's */
+	char			*tls_pin;	/* pinned: SHA-256 of the SPKI, hex, separated by one blank */
+	char			*source4, *source6;	/* address to connect from; "" any */
+	enum rules_client	 client;
+};
 
 /* One domain that we are backup MX for. */
 struct rules_domain {
 	char			*name;		/* lower case */
-	struct endpoint_list	 primary;	/* tried in this order; default port 25 */
+	struct rules_route	 route;
 	char			*destination;	/* canonical text of the route: equal text = same
-						 * destination (hosts and TLS level) */
+						 * destination */
+	unsigned		 concurrency;	/* connections; 0: the setting. A destination takes the
+						 * least of its domains */
+	unsigned		 message_rate;	/* messages a second; 0: the setting */
 	enum rules_recipients	 recipients;
-	enum rules_tls		 tls;
 	const struct schedule	*schedule;	/* never NULL */
+	enum rules_bounce	 bounce;
+	bool			 delivery_id;	/* add a Holdfast-Delivery: header, the same at each attempt */
 	char			*schedule_name;
 	uint64_t		 size_limit;	/* bytes; 0: message_size_limit of holdfast.conf */
 	bool			 case_sensitive;	/* local parts; default false */
@@ -47,7 +75,28 @@ struct rules_settings {
 	unsigned	concurrency;		/* connections per destination; 20 */
 	unsigned	connection_messages;	/* messages per connection; 200 */
 	unsigned	connection_time;	/* seconds per connection; 300 */
+	unsigned	message_rate;		/* messages a second and destination; 0 (no limit) */
+	unsigned	canary;			/* messages that must pass after an outage; 5 (0: no guard) */
+	unsigned	canary_interval;	/* seconds between two canaries of a held destination; 60 */
+	unsigned	hop_limit;		/* Received: lines; 50 */
+	unsigned	bounce_rate;		/* bounces and warnings an hour and sender domain; 10 */
+	unsigned	quarantine_lifetime;	/* seconds; 0 (for ever) */
+	unsigned	digest_hour;		/* local time of the daily digest; 6. 24: none */
+	unsigned	turn_delay;		/* seconds before an ETRN or a failed AUTH is answered; 0..30, 1 */
+	unsigned	turn_rate;		/* ETRN and ATRN a minute and client address; 10 */
+	char		operator[RULES_OPERATOR_MAX];	/* who gets the digest; "postmaster" */
 };
+
+/* A network of clients or hosts. */
+struct rules_network {
+	char	*text;			/* "192.0.2.0/24", canonical */
+	int	 family;		/* AF_INET, AF_INET6 */
+	uint8_t	 addr[16];
+	unsigned bits;
+};
+
+/* May a domain without a row be served because its MX names us? */
+enum rules_derived { DERIVED_ASK, DERIVED_ALWAYS, DERIVED_NEVER };
 
 enum rules_answer {
 	RULES_NOT_OURS,		/* the domain is not served here */
@@ -85,6 +134,18 @@ const struct rules_domain *ruleset_domain_at(const struct ruleset *, size_t);
 const char	*ruleset_recipient_at(const struct ruleset *, const struct rules_domain *,
 		    size_t i);
 const struct rules_settings *ruleset_settings(const struct ruleset *);
+const struct schedule *ruleset_schedule(const struct ruleset *, const char *name);	/* NULL: none */
+/* Is the address (network byte order, family AF_*) in a network of the table? */
+bool		 ruleset_mx_network(const struct ruleset *, int family, const void *addr);	/* mx_network */
+bool		 ruleset_turn_network(const struct ruleset *, int family, const void *addr);	/* turn_network */
+size_t		 ruleset_nmx_networks(const struct ruleset *);	/* 0: nothing is derived from the DNS */
+/* What table mx_domain says of the domain; DERIVED_ASK without a row. */
+enum rules_derived ruleset_derived(const struct ruleset *, const char *domain);
+/*
+ * The rule for a domain that has no row but is served by its MX: route ROUTE_MX, defaults for all
+ * else. Lends; belongs to the set. Its name and destination are "": the caller knows the domain.
+ */
+const struct rules_domain *ruleset_derived_rule(const struct ruleset *);
 /*
  * Address as RCPT had it. domain and how may be NULL; *how lends "list", "extension",
  * "catch-all", "any", "postmaster" (always known, RFC 5321 4.5.1), or is NULL when not known.

@@ -143,15 +143,6 @@ read_schedule(sqlite3_stmt *st, struct ruleset *set, char **why)
 	return RULES_READ_OK;
 }
 
-static const struct schedule *
-find_schedule(const struct ruleset *set, const char *name)
-{
-	for (size_t i = 0; i < set->nschedules; i++)
-		if (strcmp(set->schedule[i].name, name) == 0)
-			return &set->schedule[i].schedule;
-	return NULL;
-}
-
 /* --- settings ------------------------------------------------------------ */
 
 static const struct setting {
@@ -254,23 +245,23 @@ fill_domain(sqlite3_stmt *st, const struct ruleset *set, struct rules_domain *d,
 	for (const char *p = name; *p != '\0'; p++)
 		if (*p >= 'A' && *p <= 'Z')
 			return refuse(why, "domain %s: name: not in lower case", name);
-	if (endpoint_list_parse_hostport(text(st, D_PRIMARIES), 25, &d->primary, &reason) == -1)
+	if (endpoint_list_parse_hostport(text(st, D_PRIMARIES), 25, &d->route.primary, &reason) == -1)
 		return refuse(why, "domain %s: primaries: `%s': %s", name,
 		    text(st, D_PRIMARIES), reason);
-	if (d->primary.n == 0)
+	if (d->route.primary.n == 0)
 		return refuse(why, "domain %s: primaries: no host is given", name);
 	if (rules_recipients_parse(text(st, D_RECIPIENTS), &d->recipients) == -1)
 		return refuse(why, "domain %s: recipients: `%s' is not list, verify or any", name,
 		    text(st, D_RECIPIENTS));
-	if (rules_tls_parse(text(st, D_TLS), &d->tls) == -1)
+	if (rules_tls_parse(text(st, D_TLS), &d->route.tls) == -1)
 		return refuse(why, "domain %s: tls: `%s' is not off, may, verify, pinned or dane",
 		    name, text(st, D_TLS));
 	/* Better told than taken for less than it says. */
-	if (d->tls != TLS_OFF && d->tls != TLS_MAY)
+	if (d->route.tls != TLS_OFF && d->route.tls != TLS_MAY)
 		return refuse(why, "domain %s: tls: this version knows only off and may, not %s",
-		    name, rules_tls_name(d->tls));
+		    name, rules_tls_name(d->route.tls));
 	d->schedule_name = xstrdup(text(st, D_SCHEDULE));
-	if ((d->schedule = find_schedule(set, d->schedule_name)) == NULL)
+	if ((d->schedule = ruleset_schedule(set, d->schedule_name)) == NULL)
 		return refuse(why, "domain %s: schedule: there is no schedule `%s'", name,
 		    d->schedule_name);
 	if (sqlite3_column_int64(st, D_SIZE_LIMIT) < 0)
@@ -287,7 +278,18 @@ fill_domain(sqlite3_stmt *st, const struct ruleset *set, struct rules_domain *d,
 	if (sqlite3_column_int64(st, D_LIST_TIME) < 0)
 		return refuse(why, "domain %s: list_time: negative", name);
 	d->list_time = (time_t)sqlite3_column_int64(st, D_LIST_TIME);
-	d->destination = destination_text(&d->primary, d->tls);
+	d->route.mx = xstrdup("");
+	d->route.tls_name = xstrdup("");
+	d->route.tls_ca = xstrdup("");
+	d->route.tls_pin = xstrdup("");
+	d->route.source4 = xstrdup("");
+	d->route.source6 = xstrdup("");
+	d->route.preference = xcalloc(d->route.primary.n, sizeof(*d->route.preference));
+	for (size_t i = 0; i < d->route.primary.n; i++)
+		d->route.preference[i] = (unsigned)i;
+	d->route.client = CLIENT_XFORWARD;
+	d->bounce = BOUNCE_SPF_PASS;
+	d->destination = destination_text(&d->route.primary, d->route.tls);
 	return RULES_READ_OK;
 }
 
@@ -443,7 +445,7 @@ read_tables(sqlite3 *db, const char *only, struct ruleset *set, char **why)
 	    read_schedule, set, why);
 	if (r != RULES_READ_OK)
 		return r;
-	if (find_schedule(set, "default") == NULL)
+	if (ruleset_schedule(set, "default") == NULL)
 		return refuse(why, "schedule default: the row is missing");
 	r = each_row(db, "SELECT name, value FROM setting", NULL, read_setting, set, why);
 	if (r != RULES_READ_OK)

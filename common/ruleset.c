@@ -24,7 +24,14 @@ ruleset_ref(struct ruleset *set)
 static void
 domain_clear(struct rules_domain *d)
 {
-	endpoint_list_clear(&d->primary);
+	endpoint_list_clear(&d->route.primary);
+	free(d->route.preference);
+	free(d->route.mx);
+	free(d->route.tls_name);
+	free(d->route.tls_ca);
+	free(d->route.tls_pin);
+	free(d->route.source4);
+	free(d->route.source6);
 	free(d->name);
 	free(d->destination);
 	free(d->schedule_name);
@@ -56,6 +63,15 @@ ruleset_unref(struct ruleset **setp)
 	free(set->schedule);
 	free(set->arena);
 	free(set);
+}
+
+const struct schedule *
+ruleset_schedule(const struct ruleset *set, const char *name)
+{
+	for (size_t i = 0; i < set->nschedules; i++)
+		if (strcmp(set->schedule[i].name, name) == 0)
+			return &set->schedule[i].schedule;
+	return NULL;
 }
 
 size_t

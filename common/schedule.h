@@ -16,11 +16,15 @@
 #define SCHEDULE_STEPS_MAX	32
 #define SCHEDULE_DEFAULT	"1m 5m 15m 30m 1h*"
 
+enum schedule_end { SCHEDULE_QUARANTINE, SCHEDULE_BOUNCE, SCHEDULE_HOLD };
+
 struct schedule {
 	unsigned	step[SCHEDULE_STEPS_MAX];	/* seconds, each 1s..7d */
 	unsigned	nsteps;			/* at least 1; the last repeats */
 	unsigned	jitter;			/* percent, 0..50; default 20 */
 	unsigned	lifetime;		/* seconds; default 28d */
+	unsigned	warn_after;		/* seconds until the sender is told of the delay; 0 never */
+	enum schedule_end end;			/* when the lifetime is over; default quarantine */
 };
 
 /* 0, or -1 and *why (static). */

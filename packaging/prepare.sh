@@ -10,14 +10,17 @@
 
 # Packages: to build, to run the demonstration, to test, to measure coverage.
 DEB_BUILD="gcc make libc6-dev autoconf automake pkg-config libmilter-dev libsqlite3-dev
-    libssl-dev libevent-dev libjansson-dev"
+    libssl-dev libevent-dev libjansson-dev libunbound-dev"
 DEB_RUN="postfix swaks python3 openssl"
-DEB_TEST="libcmocka-dev postfix-sqlite python3-dkim python3-nacl libfaketime"
+DEB_TEST="libcmocka-dev postfix-sqlite python3-dkim python3-nacl libfaketime nsd unbound ldnsutils
+    fetchmail postfix-policyd-spf-python"
 DEB_COVERAGE="gcovr"
 RPM_BUILD="tar diffutils findutils gcc make glibc-devel autoconf automake pkgconf-pkg-config
-    sendmail-milter-devel sqlite-devel openssl-devel libevent-devel jansson-devel"
+    sendmail-milter-devel sqlite-devel openssl-devel libevent-devel jansson-devel
+    unbound-devel"
 RPM_RUN="postfix swaks python3 openssl"
-RPM_TEST="libcmocka-devel postfix-sqlite python3-dkimpy python3-pynacl libfaketime"
+RPM_TEST="libcmocka-devel postfix-sqlite python3-dkimpy python3-pynacl libfaketime nsd unbound
+    ldns-utils fetchmail pypolicyd-spf"
 RPM_COVERAGE="gcovr"
 
 # The packages' Python modules belong to the system's Python.

@@ -61,6 +61,7 @@ deliver_new(struct event_base *base, struct store *store, const struct conf *con
 	if (d->tls == NULL)
 		log_fatal("%s", why);
 	deliver_route_new(d);
+	deliver_route_conf(d);
 	deliver_clock_start(d);
 	deliver_route_all(d);
 	deliver_census(d);
@@ -81,6 +82,8 @@ void
 deliver_conf(struct deliver *d, const struct conf *conf)
 {
 	d->conf = conf;
+	deliver_route_conf(d);
+	deliver_route_all(d);
 }
 
 void

@@ -32,6 +32,19 @@ void	deliver_conf(struct deliver *, const struct conf *);
 void	deliver_kick(struct deliver *, const char *domain);
 /* The operator (or a primary's ETRN) says: try now. domain NULL: all. Probes at once, resets slow start's wait. */
 void	deliver_flush(struct deliver *, const char *domain);
+/*
+ * The operator ends the half-recovery guard of a destination (its name as listed, or a domain that goes there). False: none is
+ * held by that name.
+ */
+bool	deliver_release(struct deliver *, const char *name);
+/*
+ * ATRN: a primary has called us and reversed the roles. Takes over the connected io (its handlers
+ * are replaced): the mail of these domains goes over it until none is left or it breaks;
+ * done(arg, messages delivered) then, exactly once. False (and io stays the caller's): another such session has one of the domains.
+ */
+struct smtp_io;
+bool	deliver_turn(struct deliver *, const char *const *domains, size_t n, struct smtp_io **,
+	    const char *peer, void (*done)(void *, unsigned delivered), void *arg);
 /* Start no new work; call done(arg) when nothing is in flight (at the latest after shutdown_timeout). */
 void	deliver_drain(struct deliver *, void (*done)(void *), void *arg);
 void	deliver_free(struct deliver **);	/* cuts what is left; leases end */
@@ -43,6 +56,7 @@ struct destination_info {
 	int64_t		 next_probe;	/* wall seconds; 0 when up */
 	unsigned	 concurrency;	/* connections open now */
 	unsigned	 window;	/* connections allowed now (slow start) */
+	bool		 canary;	/* the first messages after an outage are on trial */
 	const char	*reason;	/* last failure in words, "" if none */
 	const char *const *domains;
 	size_t		 ndomains;

@@ -158,7 +158,7 @@ void
 deliver_connect_refused(struct deliver_session *s)
 {
 	const struct smtp_verdict *v = smtp_client_end(s->client);
-	enum outcome_dest what = outcome_of(v).dest;
+	enum outcome_dest what = outcome_of(v, NULL).dest;
 	char *reason = deliver_session_reason(s, v);
 
 	if (v->event == SMTP_EV_TLS && v->phase == SMTP_TLS && s->dest->tls == TLS_MAY &&

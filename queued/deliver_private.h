@@ -83,6 +83,7 @@ struct deliver_dest {
 	struct deliver		*d;
 	char			*name;
 	enum rules_tls		 tls;
+	bool			 relay;		/* bounce_relay: queued's own mail, no guard */
 	struct deliver_host	*host;
 	size_t			 nhosts;
 	struct destination	 health;
@@ -147,6 +148,7 @@ struct deliver {
 	struct store		*store;
 	const struct conf	*conf;
 	struct ruleset		*rules;
+	struct rules_domain	*relay_rule;	/* for ENVELOPE_RELAY, from the configuration */
 	struct resolve		*resolve;
 	struct tls_client	*tls;
 
@@ -186,6 +188,7 @@ uint32_t deliver_noise(struct deliver *);
 void	deliver_drain_check(struct deliver *);
 
 /* deliver_route.c */
+void	deliver_route_conf(struct deliver *);	/* after a new configuration: the relay */
 void	deliver_route_all(struct deliver *);	/* after new rules */
 struct deliver_domain *deliver_route_domain(struct deliver *, const char *name);	/* made if new */
 void	deliver_route_report(struct deliver_domain *);	/* says once that no rule names it */
@@ -210,6 +213,18 @@ void	deliver_probe_ended(struct deliver_dest *);	/* a session did; if it was the
 void	deliver_hurry(struct deliver_dest *);
 void	deliver_health_new(struct deliver_dest *);
 void	deliver_health_free(struct deliver_dest *);
+
+/* deliver_guard.c */
+/* What one message's recipients said together. */
+struct deliver_judgement {
+	enum outcome_dest	 best;
+	unsigned		 delivered, refused;	/* recipients; refused: 5xx to them or to the message */
+	bool			 refused_known;		/* … one of them is on the list */
+};
+/* Is a 5xx of this destination not believed at present? */
+bool	deliver_on_trial(const struct deliver_dest *);
+/* A message was judged: tells the health, ends or fails the trial. */
+void	deliver_judge(struct deliver_session *, const struct deliver_judgement *);
 
 /* deliver_session.c */
 void	deliver_session_open(struct deliver_dest *, bool probe);

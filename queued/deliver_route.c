@@ -16,6 +16,7 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/conf.h"
 #include "common/log.h"
 #include "queued/deliver_private.h"
 
@@ -65,10 +66,10 @@ dest_get(struct deliver *d, const struct rules_domain *rule)
 	dest = xcalloc(1, sizeof(*dest));
 	dest->d = d;
 	dest->name = xstrdup(rule->destination);
-	dest->tls = rule->tls;
+	dest->tls = rule->route.tls;
 	dest->reason = xstrdup("");
 	dest->since = clock_wall();
-	add_hosts(dest, &rule->primary);
+	add_hosts(dest, &rule->route.primary);
 	destination_init(&dest->health, ruleset_settings(d->rules)->concurrency, now);
 	TAILQ_INIT(&dest->domains);
 	TAILQ_INIT(&dest->ready);
@@ -173,15 +174,44 @@ link_domain(struct deliver_domain *dom, struct deliver_dest *dest)
 	}
 }
 
+void
+deliver_route_conf(struct deliver *d)
+{
+	static char none[] = "";
+	struct rules_domain *r = d->relay_rule;
+	const char *why;
+
+	if (r == NULL)
+		r = d->relay_rule = xcalloc(1, sizeof(*r));
+	free(r->destination);
+	r->destination = xasprintf("%s;relay", d->conf->bounce_relay);
+	endpoint_list_clear(&r->route.primary);
+	if (endpoint_list_parse_hostport(d->conf->bounce_relay, 25, &r->route.primary, &why) == -1)
+		log_fatal("bounce_relay: %s", why);	/* conf_load() has parsed it */
+	r->route.tls = TLS_MAY;
+	r->route.mx = r->route.tls_name = r->route.tls_ca = r->route.tls_pin = none;
+	r->route.source4 = r->route.source6 = none;
+}
+
+static const struct rules_domain *
+rule_of(struct deliver *d, const char *name)
+{
+	if (strcmp(name, ENVELOPE_RELAY) != 0)
+		return ruleset_domain(d->rules, name);
+	d->relay_rule->schedule = ruleset_schedule(d->rules, "default");
+	return d->relay_rule;
+}
+
 /* Points the domain where the present rules say. */
 static void
 route(struct deliver *d, struct deliver_domain *dom)
 {
-	const struct rules_domain *rule = ruleset_domain(d->rules, dom->name);
+	const struct rules_domain *rule = rule_of(d, dom->name);
 	struct deliver_dest *dest = NULL, *old = dom->dest;
 
-	if (rule != NULL && rule->primary.n > 0) {
+	if (rule != NULL && rule->route.primary.n > 0) {
 		dest = dest_get(d, rule);
+		dest->relay = rule == d->relay_rule;
 		dom->schedule = *rule->schedule;
 		dom->reported = false;
 	}
@@ -286,4 +316,7 @@ deliver_route_free(struct deliver *d)
 	while ((dest = TAILQ_FIRST(&d->dests)) != NULL)
 		dest_free(dest);
 	event_free(d->reaper);
+	endpoint_list_clear(&d->relay_rule->route.primary);
+	free(d->relay_rule->destination);
+	free(d->relay_rule);
 }

@@ -105,7 +105,7 @@ deliver_session_reason(const struct deliver_session *s, const struct smtp_verdic
 static enum outcome_dest
 judge_end(const struct deliver_session *s, const struct smtp_verdict *v)
 {
-	enum outcome_dest what = outcome_of(v).dest;
+	enum outcome_dest what = outcome_of(v, NULL).dest;
 
 	/* RFC 5321 3.8 and custom: enough messages for one connection; the next greeting tells more. */
 	if (s->sent > 0 && v->event == SMTP_EV_REPLY && what == OUTCOME_BUSY &&
@@ -264,9 +264,10 @@ static void
 handshake(struct deliver_session *s)
 {
 	struct deliver_host *host = host_of(s);
+	const struct tls_policy policy = { .level = s->dest->tls, .name = host->name };
 
 	smtp_io_deadline(s->io, smtp_state_timeout(SMTP_TLS, s->dest->d->conf));
-	if (smtp_io_starttls(s->io, s->dest->d->tls, host->name, &host->tls))
+	if (smtp_io_starttls(s->io, s->dest->d->tls, &policy, &host->tls))
 		return;
 	(void)smtp_client_lost(s->client, SMTP_EV_BROKEN, "plaintext after the reply to STARTTLS");
 	deliver_connect_refused(s);

@@ -134,7 +134,9 @@ log_attempt(const struct deliver_session *s, size_t i, const struct settle *v,
 		[OUTCOME_DELIVERED] = "sent",
 		[OUTCOME_RETRY] = "deferred",
 		[OUTCOME_RETRY_NOW] = "deferred",
+		[OUTCOME_HOLD] = "deferred",
 		[OUTCOME_QUARANTINE] = "deferred",
+		[OUTCOME_BOUNCE] = "bounced",
 		[OUTCOME_UNTRIED] = "deferred",
 		[OUTCOME_UNSURE] = "deferred",
 	};
@@ -222,6 +224,8 @@ settle_one(struct deliver_session *s, size_t i, enum outcome_rcpt what, struct s
 		v->what = SETTLE_DELIVERED;
 		set_dsn(v, got->dsn, "2.0.0");
 		break;
+	case OUTCOME_HOLD:
+	case OUTCOME_BOUNCE:
 	case OUTCOME_QUARANTINE:
 		v->what = SETTLE_QUARANTINE;
 		set_dsn(v, got->dsn, "5.0.0");
@@ -283,7 +287,7 @@ deliver_settle(struct deliver_session *s)
 	bool untried = false, broken = false;
 
 	for (size_t i = 0; i < n; i++) {
-		struct outcome o = outcome_of(smtp_client_verdict(s->client, i));
+		struct outcome o = outcome_of(smtp_client_verdict(s->client, i), NULL);
 
 		what[i] = o.rcpt;
 		best = better(best, o.dest);

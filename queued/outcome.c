@@ -84,8 +84,9 @@ dsn_matches(const char *want, const char *dsn)
 }
 
 struct outcome
-outcome_of(const struct smtp_verdict *v)
+outcome_of(const struct smtp_verdict *v, const struct outcome_facts *facts)
 {
+	(void)facts;
 	assert(v->event != SMTP_EV_NONE);
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		if (!(table[i].phases & (1u << v->phase)) || table[i].event != v->event ||
@@ -104,7 +105,9 @@ outcome_name(enum outcome_rcpt o)
 		[OUTCOME_DELIVERED] = "delivered",
 		[OUTCOME_RETRY] = "retry",
 		[OUTCOME_RETRY_NOW] = "retry now",
+		[OUTCOME_HOLD] = "hold",
 		[OUTCOME_QUARANTINE] = "quarantine",
+		[OUTCOME_BOUNCE] = "bounce",
 		[OUTCOME_UNTRIED] = "untried",
 		[OUTCOME_UNSURE] = "unsure",
 	};

@@ -409,15 +409,17 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 }
 
 bool
-smtp_io_starttls(struct smtp_io *io, struct tls_client *tc, const char *name,
+smtp_io_starttls(struct smtp_io *io, struct tls_client *tc, const struct tls_policy *policy,
     struct tls_session **cache)
 {
+	char *why = NULL;
+
 	assert(io->phase == IO_PLAIN && io->out.len == 0);
 	if (io->in.len > 0)
 		return false;
-	io->tls = tls_conn_new(tc, io->fd, name, cache);
+	io->tls = tls_conn_new(tc, io->fd, policy, cache, &why);
 	if (io->tls == NULL)
-		log_fatal("out of memory");
+		log_fatal("%s", why);
 	io->phase = IO_HANDSHAKE;
 	/* From the loop: the handlers must not run inside their caller. */
 	(void)event_add(io->writable, NULL);

@@ -36,6 +36,13 @@ struct smtp_io_handlers {
 struct smtp_io	*smtp_io_new(struct event_base *, const struct resolve_addr *, unsigned seconds,
 		    const struct smtp_io_handlers *, void *arg);
 void		 smtp_io_free(struct smtp_io **);
+/*
+ * One that is connected already (a client of ours that turned the roles around, RFC 2645): fd
+ * and tls (or NULL) become its own. It begins in the state after `connected', handlers as above.
+ */
+struct smtp_io	*smtp_io_adopt(struct event_base *, int fd, struct tls_conn *,
+		    const struct smtp_io_handlers *, void *arg);
+void		 smtp_io_handlers(struct smtp_io *, const struct smtp_io_handlers *, void *arg);
 
 struct buf	*smtp_io_out(struct smtp_io *);		/* append here, then flush */
 /* True: all is with the kernel. False: drained or failed follows. */
@@ -46,7 +53,7 @@ void		 smtp_io_deadline(struct smtp_io *, unsigned seconds);
  * Starts the handshake. False: the peer sent plaintext after its 220, which an attacker in the
  * path could have put there (RFC 3207 6): the connection must not be used.
  */
-bool		 smtp_io_starttls(struct smtp_io *, struct tls_client *, const char *name,
+bool		 smtp_io_starttls(struct smtp_io *, struct tls_client *, const struct tls_policy *,
 		    struct tls_session **cache);
 void		 smtp_io_describe_tls(const struct smtp_io *, struct buf *);
 

@@ -99,6 +99,9 @@ struct job_rcpt {
 	int64_t		 id;
 	struct rcpt	 rcpt;
 	unsigned	 attempts;	/* before this one */
+	bool		 refused;	/* the last of them ended with a 5xx that was not believed yet */
+	bool		 unsure;	/* an attempt may have delivered it already */
+	bool		 warned;	/* its sender was told of the delay */
 };
 
 /* One message for one domain: the recipients that are due. */
@@ -125,6 +128,14 @@ typedef void store_lease_cb(void *arg, enum store_result, struct job *jobs, size
 /* Up to max messages with recipients in domain whose next attempt is <= now (wall seconds). */
 void	store_lease(struct store *, const char *domain, int64_t now, size_t max,
 	    store_lease_cb *, void *arg);
+/*
+ * Up to max messages that arrived at `before' (wall seconds) or earlier and have queued
+ * recipients in domain, due or not, with those recipients; unwarned: only such recipients as have not been
+ * `warned'. next_due is here the arrival of the oldest such message that stays behind, 0 if none
+ * does. Leases like store_lease().
+ */
+void	store_lease_aged(struct store *, const char *domain, int64_t before, bool unwarned,
+	    size_t max, store_lease_cb *, void *arg);
 
 /* A piece of a body: seq 0, 1, …; `last' with the final one. data is lent during the call. */
 typedef void store_body_cb(void *arg, enum store_result, const char *data, size_t len, bool last);
@@ -135,7 +146,10 @@ enum settle_what {
 	SETTLE_DEFER,		/* back to RCPT_QUEUED with next_attempt; counts as an attempt */
 	SETTLE_UNTRIED,		/* lease ends, nothing changes (destination was down) */
 	SETTLE_QUARANTINE,
-	SETTLE_HOLD
+	SETTLE_HOLD,
+	SETTLE_BOUNCED,		/* the sender was told and has the DSN or it is durable: gone, ledger `bounced' */
+	SETTLE_EXPIRED,		/* disposed of by a rule: gone, ledger `expired' */
+	SETTLE_WARNED		/* as UNTRIED, and `warned' is set */
 };
 struct settle {
 	enum settle_what what;
@@ -144,6 +158,9 @@ struct settle {
 	char		 dsn[12];
 	const char	*reply;		/* text; copied */
 	const char	*relay;		/* "host[addr]:port"; copied */
+	bool		 uncounted;	/* DEFER: not an attempt of this message */
+	bool		 refused;	/* DEFER: sets job_rcpt.refused; else it is cleared */
+	bool		 unsure;	/* DEFER: sets job_rcpt.unsure (never cleared but by RELEASE) */
 };
 typedef void store_done_cb(void *arg, enum store_result, const char *why);
 /*
@@ -155,7 +172,8 @@ void	store_settle(struct store *, struct job **, const struct settle *v, store_d
 	    void *arg);
 void	job_free(struct job **);
 
-/* What waits, by domain (sorted by name, bytewise): at start, and for listings. */
+/* What waits, by domain (sorted by name, bytewise): at start, and for listings. For mail with
+ * an envelope.route that is the domain. */
 struct store_domain {
 	char		*domain;
 	uint64_t	 queued, held, quarantined;	/* recipients */
@@ -172,6 +190,35 @@ void	store_domains(struct store *, store_domains_cb *, void *arg);
  */
 void	store_shift_clock(struct store *, int64_t delta);
 
+/* --- destinations -------------------------------------------------------- */
+/* What survives a restart of a destination that is not simply up. */
+struct store_destination {
+	char		*destination;
+	bool		 held;		/* else down */
+	int64_t		 since;		/* wall seconds */
+	char		*reason;
+};
+/* One outage of one destination; (destination, from) is its key. Wall seconds; 0: not yet. */
+struct store_outage {
+	char		*destination;
+	char		*reason;	/* that began it */
+	int64_t		 from, until;	/* until: the primary answered again */
+	uint64_t	 messages;	/* held at `until' */
+	int64_t		 first_delivery;
+	int64_t		 drained;	/* all of it delivered */
+	uint64_t	 delivered;	/* messages from `until' to `drained' */
+	bool		 held;		/* it came back half (DEST_HELD) on the way */
+};
+/* Copied; written in the next batch, lost only with it. destination: reason NULL removes the row. */
+void	store_put_destination(struct store *, const struct store_destination *);
+void	store_put_outage(struct store *, const struct store_outage *);
+typedef void store_destinations_cb(void *arg, enum store_result, const struct store_destination *, size_t n);
+void	store_destinations(struct store *, store_destinations_cb *, void *arg);	/* all rows, at start */
+/* Newest first, of one destination or (NULL) all; lent during the call. */
+typedef void store_outages_cb(void *arg, enum store_result, const struct store_outage *, size_t n);
+void	store_outages(struct store *, const char *destination, size_t max, store_outages_cb *,
+	    void *arg);
+
 /* --- the operator -------------------------------------------------------- */
 struct store_rcpt {
 	char		*address;
@@ -182,6 +229,7 @@ struct store_rcpt {
 	int		 code;		/* of the last reply */
 	char		*reply;		/* "host said: 450 4.2.0 …"; "" if none */
 	bool		 active;	/* leased right now */
+	bool		 unsure;	/* may have been delivered (P4) */
 };
 struct store_message {
 	int64_t		 message_id;

@@ -291,6 +291,7 @@ settle_rcpt(struct store_engine *e, const struct job *job, size_t i, const struc
 		return attempted(e, id, RCPT_QUARANTINED, v, now);
 	case SETTLE_HOLD:
 		return attempted(e, id, RCPT_HELD, v, now);
+	case SETTLE_BOUNCED: case SETTLE_EXPIRED: case SETTLE_WARNED:
 	case SETTLE_UNTRIED:
 		return ENGINE_OK;
 	}

@@ -112,13 +112,16 @@ is_address(const char *name)
 }
 
 struct tls_conn *
-tls_conn_new(struct tls_client *tc, int fd, const char *name, struct tls_session **cache)
+tls_conn_new(struct tls_client *tc, int fd, const struct tls_policy *policy,
+    struct tls_session **cache, char **why)
 {
+	const char *name = policy->name;
 	struct tls_conn *t = xcalloc(1, sizeof(*t));
 
 	t->cache = cache;
 	t->ssl = SSL_new(tc->ctx);
 	if (t->ssl == NULL || SSL_set_fd(t->ssl, fd) != 1) {
+		*why = xstrdup("cannot set up a TLS connection: out of memory");
 		tls_conn_free(&t);
 		return NULL;
 	}

@@ -70,8 +70,8 @@ domain_json(const struct rules_domain *d)
 {
 	json_t *o = json_object(), *primary = json_array();
 
-	for (size_t i = 0; i < d->primary.n; i++) {
-		char *s = endpoint_format(&d->primary.v[i]);
+	for (size_t i = 0; i < d->route.primary.n; i++) {
+		char *s = endpoint_format(&d->route.primary.v[i]);
 
 		json_array_append_new(primary, json_string(s));
 		free(s);
@@ -85,7 +85,7 @@ domain_json(const struct rules_domain *d)
 	json_object_set_new(o, "catch_all", json_boolean(d->catch_all[0] != '\0'));
 	json_object_set_new(o, "delimiter", json_string(d->delimiter));
 	json_object_set_new(o, "case_sensitive", json_boolean(d->case_sensitive));
-	json_object_set_new(o, "tls", json_string(rules_tls_name(d->tls)));
+	json_object_set_new(o, "tls", json_string(rules_tls_name(d->route.tls)));
 	json_object_set_new(o, "size_limit", json_integer((json_int_t)d->size_limit));
 	json_object_set_new(o, "schedule", json_string(d->schedule_name));
 	json_object_set_new(o, "lifetime", json_integer((json_int_t)d->schedule->lifetime));
@@ -97,8 +97,8 @@ primaries_text(const struct rules_domain *d)
 {
 	struct buf b = BUF_INIT;
 
-	for (size_t i = 0; i < d->primary.n; i++) {
-		char *s = endpoint_format(&d->primary.v[i]);
+	for (size_t i = 0; i < d->route.primary.n; i++) {
+		char *s = endpoint_format(&d->route.primary.v[i]);
 
 		buf_printf(&b, "%s%s", i > 0 ? ", " : "", s);
 		free(s);
@@ -144,7 +144,7 @@ print_domain(const struct rules_domain *d)
 	    d->delimiter[0] != '\0' ? out_safe(d->delimiter) : "none");
 	(void)printf("case           %s in local parts\n", d->case_sensitive ? "matters"
 								: "does not matter");
-	(void)printf("tls            %s\n", rules_tls_name(d->tls));
+	(void)printf("tls            %s\n", rules_tls_name(d->route.tls));
 	(void)printf("size limit     %s\n", d->size_limit == 0 ? "as in holdfast.conf"
 							       : out_size(d->size_limit));
 	(void)printf("schedule       %s:", out_safe(d->schedule_name));
@@ -251,7 +251,7 @@ list(struct cli *c)
 						    : rules_recipients_name(d->recipients));
 		out_cell(t, listed);
 		out_cell(t, out_when((int64_t)d->list_time, clock_wall()));
-		out_cell(t, rules_tls_name(d->tls));
+		out_cell(t, rules_tls_name(d->route.tls));
 		out_cell(t, d->schedule_name);
 		free(primaries);
 	}

@@ -278,11 +278,12 @@ world_no_rule(struct world *w, const char *domain)
 static void
 set_conf(struct conf *c)
 {
-	static char host[] = "mx2.test", none[] = "";
+	static char host[] = "mx2.test", none[] = "", relay[] = "127.0.0.1:1";
 
 	memset(c, 0, sizeof(*c));
 	c->hostname = host;
-	c->resolver = none;
+	c->resolver = c->dnssec_anchor = none;
+	c->bounce_relay = relay;
 	c->smtp_connect_timeout = c->smtp_greeting_timeout = c->smtp_tls_timeout = 2;
 	c->smtp_mail_timeout = c->smtp_rcpt_timeout = c->smtp_data_timeout = 2;
 	c->smtp_block_timeout = c->smtp_final_timeout = 2;

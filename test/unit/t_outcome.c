@@ -81,7 +81,7 @@ test_rows(void **state)
 		struct outcome got;
 
 		(void)snprintf(v.dsn, sizeof(v.dsn), "%s", rows[i].dsn);
-		got = outcome_of(&v);
+		got = outcome_of(&v, NULL);
 		if (got.rcpt != rows[i].want.rcpt || got.dest != rows[i].want.dest)
 			fail_msg("row %zu (%s %d): %s, dest %d", i, smtp_state_name(v.phase),
 			    v.code, outcome_name(got.rcpt), (int)got.dest);
@@ -99,7 +99,7 @@ test_total(void **state)
 			    code <= (event == SMTP_EV_REPLY ? 599 : 0); code++) {
 				struct smtp_verdict v = { .event = (enum smtp_event)event,
 				    .phase = (enum smtp_state)phase, .code = code };
-				struct outcome o = outcome_of(&v);
+				struct outcome o = outcome_of(&v, NULL);
 
 				if (o.rcpt == OUTCOME_DELIVERED)
 					assert_true(event == SMTP_EV_REPLY && phase == SMTP_FINAL &&

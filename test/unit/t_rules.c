@@ -78,12 +78,12 @@ test_domain(void **state)
 	assert_string_equal(ruleset_domain_at(set, 0)->name, "a.test");
 	assert_non_null(d);
 	assert_string_equal(d->name, "b.test");
-	assert_int_equal(d->primary.n, 3);
-	assert_string_equal(d->primary.v[1].host, "2001:DB8::1");
-	assert_int_equal(d->primary.v[2].port, 25);
+	assert_int_equal(d->route.primary.n, 3);
+	assert_string_equal(d->route.primary.v[1].host, "2001:DB8::1");
+	assert_int_equal(d->route.primary.v[2].port, 25);
 	assert_string_equal(d->destination,
 	    "mx.b.test:2525,[2001:db8::1]:25,192.0.2.1:25;tls=off");
-	assert_int_equal(d->tls, TLS_OFF);
+	assert_int_equal(d->route.tls, TLS_OFF);
 	assert_int_equal(d->recipients, RECIPIENTS_ANY);
 	assert_int_equal(d->size_limit, 1000);
 	assert_string_equal(d->schedule_name, "quick");

@@ -132,7 +132,7 @@ expect(struct talk *t, size_t i, enum outcome_rcpt want, int code)
 	struct outcome o;
 
 	assert_int_not_equal(SMTP_EV_NONE, v->event);
-	o = outcome_of(v);
+	o = outcome_of(v, NULL);
 	if (o.rcpt != want || v->code != code)
 		fail_msg("recipient %zu: %s %d (%s), wanted %s %d", i, outcome_name(o.rcpt), v->code,
 		    v->text, outcome_name(want), code);
@@ -346,7 +346,7 @@ test_hello(void **state)
 	talk_start(&t, 1, TLS_OFF, text);
 	PLAY(&t, "S: 220 p", "C: EHLO mx2.test", "S: 421 4.3.2 busy");
 	assert_int_equal(SMTP_CLOSED, smtp_client_state(t.c));
-	assert_int_equal(OUTCOME_BUSY, outcome_of(smtp_client_end(t.c)).dest);
+	assert_int_equal(OUTCOME_BUSY, outcome_of(smtp_client_end(t.c), NULL).dest);
 	talk_end(&t);
 }
 
@@ -506,9 +506,9 @@ test_bad_replies(void **state)
 		}
 		if (smtp_client_state(t.c) != SMTP_CLOSED)
 			fail_msg("row %zu: state %s", i, smtp_state_name(smtp_client_state(t.c)));
-		if (outcome_of(smtp_client_verdict(t.c, 0)).rcpt != rows[i].want)
+		if (outcome_of(smtp_client_verdict(t.c, 0), NULL).rcpt != rows[i].want)
 			fail_msg("row %zu: %s", i,
-			    outcome_name(outcome_of(smtp_client_verdict(t.c, 0)).rcpt));
+			    outcome_name(outcome_of(smtp_client_verdict(t.c, 0), NULL).rcpt));
 		assert_true(smtp_client_over(t.c));
 		talk_end(&t);
 	}
