@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""smtp-source and smtp-sink, Postfix's own load generator and bottomless primary."""
+"""Load: smtp-source and smtp-sink, Postfix's own; and many small messages for many domains."""
+import asyncio
 import os
 import re
 import shutil
@@ -55,3 +56,67 @@ class Sink:
             log.seek(max(0, os.fstat(log.fileno()).st_size - 200))
             found = re.findall(rb'mesg=(\d+)', log.read())
         return int(found[-1]) if found else 0
+
+
+class Depositor(asyncio.Protocol):
+    """One LMTP connection that hands in small messages by BDAT, an envelope and a body in one write."""
+
+    def __init__(self, messages, done):
+        self.messages, self.done = messages, done
+        self.owed, self.pending, self.greeted = 0, b'', False
+
+    def connection_made(self, transport):
+        self.transport = transport
+        transport.write(b'LHLO load.test\r\n')
+
+    def data_received(self, data):
+        *lines, self.pending = (self.pending + data).split(b'\r\n')
+        for line in lines:
+            if line[:1] != b'2':
+                self.finish(Failure(f'deposit: {line.decode()}'))
+                return
+            if line[3:4] == b'-':
+                continue
+            if not self.greeted:
+                self.greeted = None if self.greeted is False else True     # banner, then LHLO's reply
+            else:
+                self.owed -= 1
+        if self.greeted and self.owed <= 0:
+            self.next()
+
+    def next(self):
+        message = next(self.messages, None)
+        if message is None:
+            self.transport.write(b'QUIT\r\n')
+            self.finish(None)
+            return
+        sender, recipient, body = message
+        self.owed = 3
+        self.transport.write(b'MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nBDAT %d LAST\r\n%s' %
+                             (sender, recipient, len(body), body))
+
+    def connection_lost(self, exc):
+        self.finish(Failure(f'deposit: connection lost: {exc}'))
+
+    def finish(self, failure):
+        if not self.done.done():
+            if failure:
+                self.done.set_exception(failure)
+            else:
+                self.done.set_result(None)
+
+
+def deposit(path, messages, sessions=100):
+    """Hands (sender, recipient, body) triples (bytes) to queued over LMTP; seconds it took."""
+    async def work():
+        loop = asyncio.get_running_loop()
+        shared, ends = iter(messages), []
+        for _ in range(sessions):
+            done = loop.create_future()
+            ends.append(done)
+            await loop.create_unix_connection(lambda done=done: Depositor(shared, done), path)
+        await asyncio.gather(*ends)
+
+    begin = time.monotonic()
+    asyncio.run(work())
+    return time.monotonic() - begin
