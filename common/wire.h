@@ -76,7 +76,22 @@ int	wire_parse_xforward(const char *arg, size_t len, struct client_info *client,
 #define WIRE_EXT_BINARYMIME	0x0800u
 void	wire_format_mail(struct buf *, const struct envelope *, unsigned ext, uint64_t size);
 void	wire_format_rcpt(struct buf *, const struct rcpt *, unsigned ext);
-void	wire_format_xforward(struct buf *, const struct client_info *);
+/*
+ * Who the client was, in the attributes that the peer's EHLO line names. XFORWARD takes as many lines as
+ * it needs, each with its CRLF; XCLIENT resets the peer's session and is one line (a HELO that finds
+ * no room is left out: the EHLO after it says the same).
+ */
+#define WIRE_CLIENT_NAME	0x01u
+#define WIRE_CLIENT_ADDR	0x02u
+#define WIRE_CLIENT_PORT	0x04u
+#define WIRE_CLIENT_PROTO	0x08u
+#define WIRE_CLIENT_HELO	0x10u
+#define WIRE_CLIENT_IDENT	0x20u
+#define WIRE_CLIENT_SOURCE	0x40u
+#define WIRE_CLIENT_ALL		0x7fu
+unsigned wire_client_attributes(const char *line);	/* "XFORWARD NAME ADDR …" -> WIRE_CLIENT_* */
+void	wire_format_xforward(struct buf *, const struct client_info *, unsigned attributes);
+void	wire_format_xclient(struct buf *, const struct client_info *, unsigned attributes);
 /* One line of an EHLO/LHLO reply -> the WIRE_EXT_ bit, 0 if unknown; SIZE's value in *size. */
 unsigned wire_extension(const char *line, uint64_t *size);
 

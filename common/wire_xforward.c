@@ -1,7 +1,9 @@
 /*
- * wire_xforward.c -- XFORWARD, Postfix's way to say who the client was.
+ * wire_xforward.c -- XFORWARD and XCLIENT, Postfix's ways to say who the client was.
  *
  *	XFORWARD NAME=spike.example ADDR=192.0.2.1 PORT=4711 PROTO=ESMTP …
+ *
+ * XFORWARD is for the peer's log, XCLIENT makes the peer take us for the client.
  *
  * Values are xtext; [UNAVAILABLE] and [TEMPUNAVAIL] clear an attribute. A command
  * is taken whole or not at all. A control character in a value is an error;
@@ -18,11 +20,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/addr.h"
 #include "common/utf8.h"
 #include "common/wire.h"
 
 #define VALUE_MAX	255	/* octets of a decoded value */
 #define LINE_MAX_OUT	512	/* octets of a command that we write, CRLF included */
+#define XTEXT_MAX_OUT	255	/* octets of an encoded value that we write; Postfix refuses more */
 #define UNAVAILABLE	"[UNAVAILABLE]"
 
 static bool	valid_text(const char *);
@@ -33,16 +37,17 @@ static bool	valid_source(const char *);
 static const struct attribute {
 	const char	*name;
 	size_t		 offset;
+	unsigned	 bit;
 	bool		(*valid)(const char *);
 	bool		 always;	/* written as [UNAVAILABLE] when it is not known */
 } attributes[] = {
-	{ "NAME", offsetof(struct client_info, name), valid_text, true },
-	{ "ADDR", offsetof(struct client_info, addr), valid_addr, true },
-	{ "PORT", offsetof(struct client_info, port), valid_port, false },
-	{ "PROTO", offsetof(struct client_info, proto), valid_text, true },
-	{ "HELO", offsetof(struct client_info, helo), valid_text, true },
-	{ "IDENT", offsetof(struct client_info, ident), valid_text, false },
-	{ "SOURCE", offsetof(struct client_info, source), valid_source, false },
+	{ "NAME", offsetof(struct client_info, name), WIRE_CLIENT_NAME, valid_text, true },
+	{ "ADDR", offsetof(struct client_info, addr), WIRE_CLIENT_ADDR, valid_addr, true },
+	{ "PORT", offsetof(struct client_info, port), WIRE_CLIENT_PORT, valid_port, false },
+	{ "PROTO", offsetof(struct client_info, proto), WIRE_CLIENT_PROTO, valid_text, true },
+	{ "HELO", offsetof(struct client_info, helo), WIRE_CLIENT_HELO, valid_text, true },
+	{ "IDENT", offsetof(struct client_info, ident), WIRE_CLIENT_IDENT, valid_text, false },
+	{ "SOURCE", offsetof(struct client_info, source), WIRE_CLIENT_SOURCE, valid_source, false },
 };
 #define NATTRIBUTES	(sizeof(attributes) / sizeof(attributes[0]))
 
@@ -177,11 +182,39 @@ fail:
 	return -1;
 }
 
-/* " NAME=value", shortened by whole encoded octets until a line of its own holds it. */
+/* --- writing ------------------------------------------------------------- */
+
+unsigned
+wire_client_attributes(const char *line)
+{
+	const struct attribute *a;
+	unsigned mask = 0;
+	size_t len;
+
+	for (line += strcspn(line, " \t"); *line != '\0'; line += len) {
+		line += strspn(line, " \t");
+		len = strcspn(line, " \t");
+		if ((a = find_attribute(line, len)) != NULL)
+			mask |= a->bit;
+	}
+	return mask;
+}
+
+/* Postfix refuses a whole command for a NAME that is no host name; NULL says that there is none. */
+static const char *
+usable_name(const char *name)
+{
+	if (name == NULL || name[0] == '[' || strcasecmp(name, "unknown") == 0 ||
+	    !addr_domain_valid(name, false))
+		return NULL;
+	return name;
+}
+
+/* " NAME=value", shortened by whole encoded octets to what peers take. */
 static void
 put_attribute(struct buf *out, const struct attribute *a, const char *value)
 {
-	const size_t max = LINE_MAX_OUT - (sizeof("XFORWARD\r\n") - 1);
+	const size_t max = strlen(a->name) + 2 + XTEXT_MAX_OUT;
 	char *text = xstrndup(value != NULL ? value : UNAVAILABLE, VALUE_MAX);
 
 	for (;;) {
@@ -196,18 +229,20 @@ put_attribute(struct buf *out, const struct attribute *a, const char *value)
 }
 
 void
-wire_format_xforward(struct buf *out, const struct client_info *client)
+wire_format_xforward(struct buf *out, const struct client_info *client, unsigned offered)
 {
 	struct client_info copy = *client;	/* borrowed members */
 	struct buf word = BUF_INIT;
 	size_t line = 0, i;
 
+	if (usable_name(copy.name) == NULL)
+		copy.name = NULL;
 	for (i = 0; i < NATTRIBUTES; i++) {
 		const char *value = *member(&copy, &attributes[i]);
 
 		if (value != NULL && value[0] == '\0')
 			value = NULL;
-		if (value == NULL && !attributes[i].always)
+		if (!(offered & attributes[i].bit) || (value == NULL && !attributes[i].always))
 			continue;
 		put_attribute(&word, &attributes[i], value);
 		if (line > 0 && line + word.len + 2 > LINE_MAX_OUT) {
@@ -220,6 +255,55 @@ wire_format_xforward(struct buf *out, const struct client_info *client)
 		}
 		buf_put(out, word.data, word.len);
 		line += word.len;
+	}
+	if (line > 0)
+		buf_puts(out, "\r\n");
+	buf_free(&word);
+}
+
+/* XCLIENT knows these two (XCLIENT_README of Postfix). NULL: not known, and better left out. */
+static const char *
+xclient_proto(const char *proto)
+{
+	if (proto == NULL)
+		return NULL;
+	if (strncasecmp(proto, "ESMTP", 5) == 0 || strncasecmp(proto, "UTF8SMTP", 8) == 0)
+		return "ESMTP";
+	return strcasecmp(proto, "SMTP") == 0 ? "SMTP" : NULL;
+}
+
+/*
+ * One that is not known is said to be so: what the last message's client had must not stay. Only
+ * PROTO has no word for it; the EHLO that follows settles that one.
+ */
+void
+wire_format_xclient(struct buf *out, const struct client_info *client, unsigned offered)
+{
+	const struct {
+		unsigned	 bit;
+		const char	*name, *value;
+	} said[] = {
+		{ WIRE_CLIENT_NAME, "NAME", usable_name(client->name) },
+		{ WIRE_CLIENT_ADDR, "ADDR", client->addr },
+		{ WIRE_CLIENT_PORT, "PORT", client->port },
+		{ WIRE_CLIENT_PROTO, "PROTO", xclient_proto(client->proto) },
+		{ WIRE_CLIENT_HELO, "HELO", client->helo },
+	};
+	struct buf word = BUF_INIT;
+	size_t start = out->len, i;
+
+	buf_puts(out, "XCLIENT");
+	for (i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		const char *value = said[i].value;
+
+		if (!(offered & said[i].bit) || (value == NULL && said[i].bit == WIRE_CLIENT_PROTO))
+			continue;
+		buf_clear(&word);
+		buf_printf(&word, " %s=", said[i].name);
+		wire_xtext_encode(&word, value != NULL && *value != '\0' ? value : UNAVAILABLE);
+		if (word.len <= strlen(said[i].name) + 2 + XTEXT_MAX_OUT &&
+		    out->len - start + word.len + 2 <= LINE_MAX_OUT)
+			buf_put(out, word.data, word.len);
 	}
 	buf_puts(out, "\r\n");
 	buf_free(&word);

@@ -266,7 +266,7 @@ put_envelope(struct handover *h, uint64_t size, struct buf *out)
 	size_t i;
 
 	if ((ext & WIRE_EXT_XFORWARD) != 0) {
-		wire_format_xforward(out, &h->env->client);
+		wire_format_xforward(out, &h->env->client, WIRE_CLIENT_ALL);
 		for (i = 0; i < out->len; i++)
 			if (out->data[i] == '\n')
 				h->xforward++;

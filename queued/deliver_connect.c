@@ -32,6 +32,7 @@ connect_addr(struct deliver_session *s)
 	unsigned seconds = smtp_state_timeout(SMTP_CONNECT, d->conf);
 	const struct resolve_addr *a = &host->addrs.v[s->addr];
 	char text[RESOLVE_TEXT];
+	struct smtp_client_options o;
 
 	if (s->probe && seconds > DELIVER_PROBE_CONNECT)
 		seconds = DELIVER_PROBE_CONNECT;
@@ -41,8 +42,9 @@ connect_addr(struct deliver_session *s)
 	s->plain = s->dest->tls == TLS_OFF ||
 	    (s->dest->tls == TLS_MAY && clock_mono_ms() < host->plain_until);
 	s->io = smtp_io_new(d->base, a, seconds, &deliver_session_handlers, s);
-	s->client = smtp_client_new(d->conf->hostname, s->plain ? TLS_OFF : s->dest->tls,
-	    smtp_io_out(s->io));
+	o = (struct smtp_client_options){ .hostname = d->conf->hostname,
+	    .tls = s->plain ? TLS_OFF : s->dest->tls, .client = s->dest->client };
+	s->client = smtp_client_new(&o, smtp_io_out(s->io));
 }
 
 static void

@@ -126,6 +126,24 @@ deliver_take(struct deliver_dest *dest)
 }
 
 void
+deliver_untake(struct deliver_dest *dest, struct job *job)
+{
+	struct deliver_domain *dom = deliver_route_domain(dest->d, job->domain);
+
+	assert(dom->dest == dest);
+	if (dom->in_ready)
+		TAILQ_REMOVE(&dest->ready, dom, ready_link);
+	TAILQ_INSERT_HEAD(&dest->ready, dom, ready_link);
+	dom->in_ready = true;
+	if (dom->ready == NULL)
+		dom->ready_tail = &job->next;
+	job->next = dom->ready;
+	dom->ready = job;
+	dom->nready++;
+	dest->nready++;
+}
+
+void
 deliver_released(struct deliver *d)
 {
 	struct deliver_dest *dest;

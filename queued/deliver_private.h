@@ -74,6 +74,7 @@ struct deliver_host {
 	int64_t			 resolved;	/* mono ms; 0 never */
 	int64_t			 bad_until, plain_until;	/* mono ms */
 	struct tls_session	*tls;
+	bool			 no_xclient;	/* said so */
 };
 
 TAILQ_HEAD(deliver_sessions, deliver_session);
@@ -83,6 +84,7 @@ struct deliver_dest {
 	struct deliver		*d;
 	char			*name;
 	enum rules_tls		 tls;
+	enum rules_client	 client;	/* how it is told who the client was */
 	bool			 relay;		/* bounce_relay: queued's own mail, no guard */
 	struct deliver_host	*host;
 	size_t			 nhosts;
@@ -201,6 +203,7 @@ void	deliver_hungry(struct deliver_domain *);
 /* Does whatever the state allows: leases, connects, starts messages. */
 void	deliver_pump(struct deliver_dest *);
 struct job *deliver_take(struct deliver_dest *);	/* the next job in turn; NULL: none now */
+void	deliver_untake(struct deliver_dest *, struct job *);	/* it is the next one again */
 void	deliver_put_back(struct deliver_domain *);	/* ready jobs return untried */
 void	deliver_released(struct deliver *);		/* a bound has room again */
 

@@ -67,6 +67,7 @@ dest_get(struct deliver *d, const struct rules_domain *rule)
 	dest->d = d;
 	dest->name = xstrdup(rule->destination);
 	dest->tls = rule->route.tls;
+	dest->client = rule->route.client;
 	dest->reason = xstrdup("");
 	dest->since = clock_wall();
 	add_hosts(dest, &rule->route.primary);
@@ -189,6 +190,7 @@ deliver_route_conf(struct deliver *d)
 	if (endpoint_list_parse_hostport(d->conf->bounce_relay, 25, &r->route.primary, &why) == -1)
 		log_fatal("bounce_relay: %s", why);	/* conf_load() has parsed it */
 	r->route.tls = TLS_MAY;
+	r->route.client = CLIENT_NONE;		/* the client of a report is queued */
 	r->route.mx = r->route.tls_name = r->route.tls_ca = r->route.tls_pin = none;
 	r->route.source4 = r->route.source6 = none;
 }

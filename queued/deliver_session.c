@@ -194,9 +194,23 @@ worn_out(const struct deliver_session *s)
 	    clock_mono_ms() - s->opened >= (int64_t)set->connection_time * 1000;
 }
 
-static void
+/* Should the message bear a Holdfast-Delivery: header? */
+static bool
+marks(const struct deliver_session *s, const struct job *job)
+{
+	const struct rules_domain *rule = ruleset_domain(s->dest->d->rules, job->domain);
+
+	return rule != NULL && rule->delivery_id && !s->dest->relay;
+}
+
+/* False: this connection speaks for another client and must end; the job waits for the next one. */
+static bool
 take(struct deliver_session *s, struct job *job)
 {
+	if (!smtp_client_suits(s->client, job)) {
+		deliver_untake(s->dest, job);
+		return false;
+	}
 	set_idle(s, false);
 	s->job = job;
 	s->seq = 0;
@@ -204,7 +218,8 @@ take(struct deliver_session *s, struct job *job)
 	s->started = clock_mono_ms();
 	s->dest->nbusy++;
 	s->dest->d->inflight++;
-	(void)smtp_client_send(s->client, job);
+	(void)smtp_client_send(s->client, job, marks(s, job));
+	return true;
 }
 
 bool
@@ -220,9 +235,24 @@ deliver_session_next(struct deliver_session *s)
 	job = deliver_take(s->dest);
 	if (job == NULL)
 		return false;
-	take(s, job);
-	step(s);
+	if (take(s, job))
+		step(s);
+	else
+		deliver_session_quit(s);
 	return true;
+}
+
+/* The route asks for XCLIENT, the peer has none: said once, not with each connection. */
+static void
+report_no_xclient(struct deliver_session *s)
+{
+	const char *why = smtp_client_no_xclient(s->client);
+	struct deliver_host *host = host_of(s);
+
+	if (why != NULL && !host->no_xclient)
+		log_warn("destination=%s relay=%s client=xclient: %s; using XFORWARD",
+		    s->dest->name, s->relay, why);
+	host->no_xclient = why != NULL;
 }
 
 /* The machine is ready: settle what is done, take what is next. Returns false when s is idle. */
@@ -239,6 +269,7 @@ on_ready(struct deliver_session *s)
 	}
 	s->progress = clock_mono_ms();
 	if (s->job != NULL) {
+		report_no_xclient(s);
 		if (!deliver_settle(s)) {
 			s->seq = 0;
 			(void)smtp_client_again(s->client);
@@ -256,7 +287,8 @@ on_ready(struct deliver_session *s)
 	job = dest->health.state != DEST_DOWN ? deliver_take(dest) : NULL;
 	if (job == NULL)
 		return false;
-	take(s, job);
+	if (!take(s, job))
+		(void)smtp_client_quit(s->client);
 	return true;
 }
 
@@ -348,8 +380,8 @@ io_reply(void *arg, const struct wire_reply *r)
 		    "plaintext after the reply to STARTTLS");
 		return;
 	case SMTP_CONNECT: case SMTP_GREETING: case SMTP_EHLO: case SMTP_HELO:
-	case SMTP_STARTTLS: case SMTP_READY: case SMTP_XFORWARD: case SMTP_MAIL:
-	case SMTP_RCPT: case SMTP_DATA: case SMTP_BODY: case SMTP_FINAL:
+	case SMTP_STARTTLS: case SMTP_READY: case SMTP_XCLIENT: case SMTP_XEHLO:
+	case SMTP_XFORWARD: case SMTP_MAIL: case SMTP_RCPT: case SMTP_DATA: case SMTP_BODY: case SMTP_FINAL:
 	case SMTP_RSET: case SMTP_QUIT:
 		break;
 	}

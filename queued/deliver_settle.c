@@ -197,7 +197,8 @@ static bool
 broke(const struct smtp_verdict *v)
 {
 	switch (v->phase) {
-	case SMTP_XFORWARD: case SMTP_MAIL: case SMTP_RCPT: case SMTP_DATA: case SMTP_BODY:
+	case SMTP_XCLIENT: case SMTP_XEHLO: case SMTP_XFORWARD: case SMTP_MAIL: case SMTP_RCPT:
+	case SMTP_DATA: case SMTP_BODY:
 		return v->event == SMTP_EV_LOST || v->event == SMTP_EV_TIMEOUT ||
 		    v->event == SMTP_EV_BROKEN;
 	case SMTP_FINAL:

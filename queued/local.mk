@@ -36,7 +36,7 @@ libqueue_a_SOURCES += queued/deliver.c queued/deliver.h queued/deliver_clock.c \
 	queued/deliver_suspect.c queued/destination.c queued/destination.h queued/outcome.c \
 	queued/outcome.h queued/resolve.c queued/resolve.h queued/smtp_client.c \
 	queued/smtp_client.h queued/smtp_io.c queued/smtp_io.h queued/smtp_machine.h \
-	queued/smtp_opening.c queued/smtp_state.c queued/smtp_transaction.c queued/smtp_verdict.c \
+	queued/smtp_opening.c queued/smtp_state.c queued/smtp_transaction.c queued/smtp_verdict.c queued/smtp_xclient.c \
 	queued/tls.c queued/tls.h
 # the daemon
 sbin_PROGRAMS += holdfast-queued

@@ -24,7 +24,8 @@
 
 #define P(state)	(1u << SMTP_##state)
 #define ANY		0xffffffffu
-#define MESSAGE		(P(MAIL) | P(RCPT) | P(DATA) | P(FINAL))
+#define CLIENT		(P(XCLIENT) | P(XEHLO))		/* the refusal of the message's client */
+#define MESSAGE		(CLIENT | P(MAIL) | P(RCPT) | P(DATA) | P(FINAL))
 
 static const struct {
 	unsigned	 phases;
@@ -34,6 +35,8 @@ static const struct {
 	unsigned	 accepted;	/* at least so many recipients before this one */
 	struct outcome	 out;
 } table[] = {
+	/* To XCLIENT the peer speaks to the message's client: its limits are not ours. */
+	{ CLIENT, SMTP_EV_REPLY, 421, 421, NULL, 0, { OUTCOME_RETRY, OUTCOME_SOFT } },
 	/* The peer answered. RFC 5321 3.8: 421 means that the connection, not the mail, is refused. */
 	{ ANY, SMTP_EV_REPLY, 421, 421, NULL, 0, { OUTCOME_UNTRIED, OUTCOME_BUSY } },
 	{ P(FINAL), SMTP_EV_REPLY, 200, 299, NULL, 0, { OUTCOME_DELIVERED, OUTCOME_GOOD } },
@@ -49,7 +52,7 @@ static const struct {
 	{ MESSAGE, SMTP_EV_REPLY, 400, 499, "4.4.", 0, { OUTCOME_RETRY, OUTCOME_SOFT } },
 	{ P(MAIL) | P(DATA) | P(FINAL), SMTP_EV_REPLY, 400, 499, NULL, 0,
 	    { OUTCOME_RETRY, OUTCOME_SOFT } },
-	{ P(RCPT), SMTP_EV_REPLY, 400, 499, NULL, 0, { OUTCOME_RETRY, OUTCOME_ALIVE } },
+	{ CLIENT | P(RCPT), SMTP_EV_REPLY, 400, 499, NULL, 0, { OUTCOME_RETRY, OUTCOME_ALIVE } },
 	{ MESSAGE, SMTP_EV_REPLY, 500, 599, NULL, 0, { OUTCOME_QUARANTINE, OUTCOME_ALIVE } },
 	/* Refused before any message: greeting, EHLO, STARTTLS, RSET … */
 	{ ANY, SMTP_EV_REPLY, 0, 999, NULL, 0, { OUTCOME_UNTRIED, OUTCOME_DEAD } },

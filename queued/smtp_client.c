@@ -7,7 +7,7 @@
  * it, entering a state writes its command (enter()).
  *
  *	GREETING -> EHLO [-> HELO] [-> STARTTLS -> TLS -> EHLO] -> READY
- *	READY -> [XFORWARD] -> MAIL -> RCPT* -> [DATA] -> BODY -> FINAL -> READY
+ *	READY -> [XCLIENT -> XEHLO] -> [XFORWARD] -> MAIL -> RCPT* -> [DATA] -> BODY -> FINAL -> READY
  *	any refusal inside a transaction -> RSET -> READY
  *
  * Invariants
@@ -45,8 +45,9 @@ smtp_put_line(struct smtp_client *c, const char *line)
 static enum smtp_state
 dispatch(struct smtp_client *c, const struct wire_reply *r)
 {
-	/* RFC 5321 3.8: 421 may answer anything, and the peer then closes. */
-	if (r->code == 421 && c->state != SMTP_QUIT)
+	/* RFC 5321 3.8: 421 may answer anything, and the peer then closes. To XCLIENT it is about the client. */
+	if (r->code == 421 && c->state != SMTP_QUIT && c->state != SMTP_XCLIENT &&
+	    c->state != SMTP_XEHLO)
 		return smtp_fail_reply(c, r);
 
 	switch (c->state) {
@@ -58,6 +59,10 @@ dispatch(struct smtp_client *c, const struct wire_reply *r)
 		return smtp_on_helo(c, r);
 	case SMTP_STARTTLS:
 		return smtp_on_starttls(c, r);
+	case SMTP_XCLIENT:
+		return smtp_on_xclient(c, r);
+	case SMTP_XEHLO:
+		return smtp_on_xehlo(c, r);
 	case SMTP_XFORWARD:
 		return smtp_on_xforward(c, r);
 	case SMTP_MAIL:
@@ -104,7 +109,7 @@ smtp_client_tls(struct smtp_client *c, bool ok, const char *why)
 	if (!ok)
 		return c->state = smtp_fail(c, SMTP_EV_TLS, 0, "4.7.5", why);
 	c->encrypted = true;
-	c->ext = 0;		/* RFC 3207 4.2: what was said in the clear counts no more */
+	c->ext = c->xforward_attr = c->xclient_attr = 0;	/* RFC 3207 4.2: what was said in the clear counts no more */
 	return c->state = smtp_say_hello(c, SMTP_EHLO);
 }
 
@@ -117,16 +122,19 @@ clear_verdicts(struct smtp_client *c)
 }
 
 enum smtp_state
-smtp_client_send(struct smtp_client *c, const struct job *job)
+smtp_client_send(struct smtp_client *c, const struct job *job, bool mark)
 {
-	assert(c->state == SMTP_READY && job->nrcpt > 0);
+	assert(c->state == SMTP_READY && job->nrcpt > 0 && smtp_client_suits(c, job));
 	clear_verdicts(c);
 	if (job->nrcpt > c->cap) {
 		c->cap = job->nrcpt;
 		c->verdict = xrealloc(c->verdict, c->cap, sizeof(*c->verdict));
-			c->todo = xrealloc(c->todo, c->cap, sizeof(*c->todo));
+		c->todo = xrealloc(c->todo, c->cap, sizeof(*c->todo));
 	}
 	c->job = job;
+	buf_clear(&c->mark);
+	if (mark)
+		buf_printf(&c->mark, "Holdfast-Delivery: %s@%s\r\n", job->queue_id, c->hostname);
 	c->nrcpt = job->nrcpt;
 	memset(c->verdict, 0, c->nrcpt * sizeof(*c->verdict));
 	for (size_t i = 0; i < c->nrcpt; i++)
@@ -160,15 +168,7 @@ enum smtp_state
 smtp_client_chunk(struct smtp_client *c, const char *data, size_t len, bool last)
 {
 	assert(smtp_client_wants_chunk(c));
-	if (c->bdat)
-		buf_put(c->out, data, len);
-	else
-		wire_dot(&c->dot, data, len, c->out);
-	if (last) {
-		if (!c->bdat)
-			wire_dot_end(&c->dot, c->out);
-		c->framed = true;
-	}
+	smtp_put_content(c, data, len, last);
 	return c->state;
 }
 
@@ -241,12 +241,13 @@ smtp_client_end(const struct smtp_client *c)
 }
 
 struct smtp_client *
-smtp_client_new(const char *hostname, enum rules_tls tls, struct buf *out)
+smtp_client_new(const struct smtp_client_options *o, struct buf *out)
 {
 	struct smtp_client *c = xcalloc(1, sizeof(*c));
 
-	c->hostname = xstrdup(hostname);
-	c->tls = tls;
+	c->hostname = xstrdup(o->hostname);
+	c->tls = o->tls;
+	c->client = o->client;
 	c->out = out;
 	return c;
 }
@@ -263,6 +264,10 @@ smtp_client_free(struct smtp_client **cp)
 	free(c->todo);
 	smtp_verdict_clear(&c->end);
 	buf_free(&c->xforward);
+	buf_free(&c->speaks_for);
+	buf_free(&c->introduced);
+	buf_free(&c->mark);
+	free(c->no_xclient);
 	free(c->hostname);
 	free(c);
 	*cp = NULL;

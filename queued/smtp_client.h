@@ -36,6 +36,8 @@ enum smtp_state {
 	SMTP_STARTTLS,
 	SMTP_TLS,		/* the holder shakes hands, then calls smtp_client_tls() */
 	SMTP_READY,		/* for a message; the peer owes nothing */
+	SMTP_XCLIENT,		/* the peer greets the message's client … */
+	SMTP_XEHLO,		/* … and answers its EHLO */
 	SMTP_XFORWARD,
 	SMTP_MAIL,
 	SMTP_RCPT,
@@ -68,16 +70,23 @@ struct smtp_verdict {
 	unsigned	 accepted;	/* recipients accepted before this one (phase RCPT) */
 };
 
-/* tls: what the route asks for; TLS_OFF also for the second try after a failed handshake. */
-struct smtp_client *smtp_client_new(const char *hostname, enum rules_tls tls, struct buf *out);
+struct smtp_client_options {
+	const char		*hostname;	/* for EHLO and Holdfast-Delivery:; copied */
+	enum rules_tls		 tls;		/* the route's; TLS_OFF also after a failed handshake */
+	enum rules_client	 client;	/* the route's */
+};
+struct smtp_client *smtp_client_new(const struct smtp_client_options *, struct buf *out);
 void		 smtp_client_free(struct smtp_client **);
 
 /* --- events; each returns the new state ---------------------------------- */
 enum smtp_state	 smtp_client_connected(struct smtp_client *);
 enum smtp_state	 smtp_client_reply(struct smtp_client *, const struct wire_reply *);
 enum smtp_state	 smtp_client_tls(struct smtp_client *, bool ok, const char *why);
-/* Only in SMTP_READY. The job must stay until over. Verdicts of all its recipients are cleared. */
-enum smtp_state	 smtp_client_send(struct smtp_client *, const struct job *);
+/*
+ * Only in SMTP_READY, and if it suits. The job must stay until over. Verdicts of all its recipients
+ * are cleared. mark: the message gets a Holdfast-Delivery: header, the same at each attempt.
+ */
+enum smtp_state	 smtp_client_send(struct smtp_client *, const struct job *, bool mark);
 /* A second transaction for the recipients marked by smtp_client_retry(). Only in SMTP_READY. */
 enum smtp_state	 smtp_client_again(struct smtp_client *);
 /* The next piece of the body, in SMTP_BODY while smtp_client_wants_chunk(). */
@@ -90,6 +99,13 @@ enum smtp_state	 smtp_client_lost(struct smtp_client *, enum smtp_event, const c
 enum smtp_state	 smtp_client_quit(struct smtp_client *);
 
 /* --- questions ----------------------------------------------------------- */
+/*
+ * May this connection carry the message? False: it speaks for another client and the peer lets it
+ * change no more (Postfix after XCLIENT: the right to XCLIENT is the new client's). Quit, take another.
+ */
+bool		 smtp_client_suits(const struct smtp_client *, const struct job *);
+/* Why the route's XCLIENT cannot be used here; NULL: it can, or was not asked for. Lends. */
+const char	*smtp_client_no_xclient(const struct smtp_client *);
 enum smtp_state	 smtp_client_state(const struct smtp_client *);
 bool		 smtp_client_owes(const struct smtp_client *);	/* does the peer owe a reply? */
 bool		 smtp_client_wants_chunk(const struct smtp_client *);

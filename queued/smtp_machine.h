@@ -3,6 +3,7 @@
  *
  *	smtp_client.c		events, questions, the dispatch by state
  *	smtp_opening.c		from the greeting to READY
+ *	smtp_xclient.c		whom the connection speaks for
  *	smtp_transaction.c	from READY to READY
  *	smtp_verdict.c		what a peer said, and to whom it applies
  *	smtp_state.c		the table of states
@@ -20,14 +21,23 @@ struct smtp_client {
 	enum smtp_state	 state;
 	char		*hostname;
 	enum rules_tls	 tls;
+	enum rules_client client;		/* how the peer is told who the client was */
 	bool		 encrypted;
 	struct buf	*out;			/* the holder's */
 	unsigned	 ext;			/* WIRE_EXT_* of the last EHLO */
 	uint64_t	 size_limit;		/* SIZE of the last EHLO; 0 none */
+	unsigned	 xforward_attr;		/* WIRE_CLIENT_* of the last EHLO */
+	unsigned	 xclient_attr;
 	struct smtp_verdict end;
+
+	/* XCLIENT and the EHLO behind it, as accepted last and as just said; empty: it is us */
+	struct buf	 speaks_for;
+	struct buf	 introduced;
+	char		*no_xclient;		/* why it was given up; NULL: it was not */
 
 	/* the transaction */
 	const struct job *job;
+	struct buf	 mark;			/* what goes before the stored bytes */
 	struct smtp_verdict *verdict;		/* one a recipient */
 	bool		*todo;			/* takes part in this transaction */
 	size_t		 nrcpt;
@@ -49,9 +59,17 @@ enum smtp_state	 smtp_on_ehlo(struct smtp_client *, const struct wire_reply *);
 enum smtp_state	 smtp_on_helo(struct smtp_client *, const struct wire_reply *);
 enum smtp_state	 smtp_on_starttls(struct smtp_client *, const struct wire_reply *);
 enum smtp_state	 smtp_say_hello(struct smtp_client *, enum smtp_state);
+void		 smtp_read_extensions(struct smtp_client *, const struct wire_reply *);
+
+/* smtp_xclient.c */
+bool		 smtp_introduce(struct smtp_client *);	/* false: no need to, on with the transaction */
+enum smtp_state	 smtp_on_xclient(struct smtp_client *, const struct wire_reply *);
+enum smtp_state	 smtp_on_xehlo(struct smtp_client *, const struct wire_reply *);
 
 /* smtp_transaction.c */
 enum smtp_state	 smtp_begin(struct smtp_client *);	/* for the recipients in todo */
+enum smtp_state	 smtp_envelope(struct smtp_client *);	/* the peer knows who the client was, or need not */
+void		 smtp_put_content(struct smtp_client *, const char *, size_t, bool last);
 enum smtp_state	 smtp_on_xforward(struct smtp_client *, const struct wire_reply *);
 enum smtp_state	 smtp_on_mail(struct smtp_client *, const struct wire_reply *);
 enum smtp_state	 smtp_on_rcpt(struct smtp_client *, const struct wire_reply *);

@@ -26,16 +26,17 @@ smtp_on_greeting(struct smtp_client *c, const struct wire_reply *r)
 	return smtp_say_hello(c, SMTP_EHLO);
 }
 
-static void
-read_extensions(struct smtp_client *c, const struct wire_reply *r)
+void
+smtp_read_extensions(struct smtp_client *c, const struct wire_reply *r)
 {
 	const char *line = buf_str(&r->text), *end;
 
-	c->ext = 0;
+	c->ext = c->xforward_attr = c->xclient_attr = 0;
 	c->size_limit = 0;
 	/* The first line is the peer's name. */
 	for (line = strchr(line, '\n'); line != NULL; line = end) {
 		char one[WIRE_REPLY_LINE_MAX + 1];
+		unsigned bit;
 		size_t len;
 
 		line++;
@@ -45,7 +46,12 @@ read_extensions(struct smtp_client *c, const struct wire_reply *r)
 			continue;
 		memcpy(one, line, len);
 		one[len] = '\0';
-		c->ext |= wire_extension(one, &c->size_limit);
+		bit = wire_extension(one, &c->size_limit);
+		c->ext |= bit;
+		if (bit == WIRE_EXT_XFORWARD)
+			c->xforward_attr = wire_client_attributes(one);
+		else if (bit == WIRE_EXT_XCLIENT)
+			c->xclient_attr = wire_client_attributes(one);
 	}
 }
 
@@ -67,7 +73,7 @@ enum smtp_state
 smtp_on_ehlo(struct smtp_client *c, const struct wire_reply *r)
 {
 	if (r->code == 250) {
-		read_extensions(c, r);
+		smtp_read_extensions(c, r);
 		return hello_done(c);
 	}
 	/* RFC 5321 3.2: a server that does not know EHLO may know HELO. */
@@ -81,7 +87,7 @@ smtp_on_helo(struct smtp_client *c, const struct wire_reply *r)
 {
 	if (r->code != 250)
 		return smtp_fail_reply(c, r);
-	c->ext = 0;
+	c->ext = c->xforward_attr = c->xclient_attr = 0;
 	return hello_done(c);
 }
 

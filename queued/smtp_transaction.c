@@ -15,10 +15,17 @@
 
 /* --- writing ------------------------------------------------------------- */
 
+/* Of what goes out, not of what is stored. */
+static uint64_t
+message_size(const struct smtp_client *c)
+{
+	return c->job->size + c->mark.len;
+}
+
 static void
 put_mail(struct smtp_client *c)
 {
-	wire_format_mail(c->out, &c->job->env, c->ext, c->job->size);
+	wire_format_mail(c->out, &c->job->env, c->ext, message_size(c));
 	buf_puts(c->out, "\r\n");
 }
 
@@ -40,6 +47,20 @@ put_xforward(struct smtp_client *c)
 	buf_drop(&c->xforward, (size_t)(end + 2 - line));
 }
 
+void
+smtp_put_content(struct smtp_client *c, const char *data, size_t len, bool last)
+{
+	if (c->bdat)
+		buf_put(c->out, data, len);
+	else
+		wire_dot(&c->dot, data, len, c->out);
+	if (!last)
+		return;
+	if (!c->bdat)
+		wire_dot_end(&c->dot, c->out);
+	c->framed = true;
+}
+
 /* A small body is framed at once; of a large one only the beginning. */
 static void
 put_body_start(struct smtp_client *c)
@@ -47,18 +68,13 @@ put_body_start(struct smtp_client *c)
 	const struct job *job = c->job;
 
 	if (c->bdat)
-		buf_printf(c->out, "BDAT %" PRIu64 " LAST\r\n", job->size);
+		buf_printf(c->out, "BDAT %" PRIu64 " LAST\r\n", message_size(c));
 	else
 		wire_dot_init(&c->dot);
-	if (job->body == NULL)
-		return;
-	if (c->bdat) {
-		buf_put(c->out, job->body, (size_t)job->size);
-	} else {
-		wire_dot(&c->dot, job->body, (size_t)job->size, c->out);
-		wire_dot_end(&c->dot, c->out);
-	}
-	c->framed = true;
+	if (c->mark.len > 0)
+		smtp_put_content(c, c->mark.data, c->mark.len, false);
+	if (job->body != NULL)
+		smtp_put_content(c, job->body, (size_t)job->size, true);
 }
 
 static size_t
@@ -89,7 +105,8 @@ enter(struct smtp_client *c, enum smtp_state s)
 		smtp_put_line(c, "DATA");
 		break;
 	case SMTP_CONNECT: case SMTP_GREETING: case SMTP_EHLO: case SMTP_HELO:
-	case SMTP_STARTTLS: case SMTP_TLS: case SMTP_READY: case SMTP_BODY:
+	case SMTP_STARTTLS: case SMTP_TLS: case SMTP_READY: case SMTP_XCLIENT:
+	case SMTP_XEHLO: case SMTP_BODY:
 	case SMTP_FINAL: case SMTP_RSET: case SMTP_QUIT: case SMTP_CLOSED:
 		abort();	/* not entered this way */
 	}
@@ -137,17 +154,17 @@ needs_utf8(const struct job *job)
 static bool
 fits(struct smtp_client *c)
 {
-	const struct job *job = c->job;
 	char *why;
 
-	if (!(c->ext & WIRE_EXT_SMTPUTF8) && needs_utf8(job)) {
+	if (!(c->ext & WIRE_EXT_SMTPUTF8) && needs_utf8(c->job)) {
 		smtp_settle_rest(c, SMTP_EV_LOCAL, SMTP_MAIL, 550, "5.6.7",
 		    "the server does not offer SMTPUTF8, which this message needs");
 		return false;
 	}
-	if ((c->ext & WIRE_EXT_SIZE) && c->size_limit > 0 && job->size > c->size_limit) {
+	if ((c->ext & WIRE_EXT_SIZE) && c->size_limit > 0 &&
+	    message_size(c) > c->size_limit) {
 		why = xasprintf("message size %" PRIu64 " exceeds the server's limit %" PRIu64,
-		    job->size, c->size_limit);
+		    message_size(c), c->size_limit);
 		smtp_settle_rest(c, SMTP_EV_LOCAL, SMTP_MAIL, 552, "5.3.4", why);
 		free(why);
 		return false;
@@ -157,6 +174,19 @@ fits(struct smtp_client *c)
 
 enum smtp_state
 smtp_begin(struct smtp_client *c)
+{
+	return smtp_introduce(c) ? SMTP_XCLIENT : smtp_envelope(c);
+}
+
+/* Not beside XCLIENT, which says the same and more; nor when the peer need not know. */
+static bool
+wants_xforward(const struct smtp_client *c)
+{
+	return c->client != CLIENT_NONE && c->xforward_attr != 0 && c->speaks_for.len == 0;
+}
+
+enum smtp_state
+smtp_envelope(struct smtp_client *c)
 {
 	bool xforward;
 
@@ -168,11 +198,13 @@ smtp_begin(struct smtp_client *c)
 	if (!fits(c))
 		return SMTP_READY;
 	/* For every message, known client or not: the last one's must not stick to this one. */
-	xforward = (c->ext & WIRE_EXT_XFORWARD) != 0;
+	xforward = wants_xforward(c);
 	buf_clear(&c->xforward);
 	c->xforward_owed = 0;
 	if (xforward)
-		wire_format_xforward(&c->xforward, &c->job->env.client);
+		wire_format_xforward(&c->xforward, &c->job->env.client, c->xforward_attr);
+	/* IDENT or SOURCE alone may leave nothing to say. */
+	xforward = c->xforward.len > 0;
 	if (!c->group)
 		return enter(c, xforward ? SMTP_XFORWARD : SMTP_MAIL);
 

@@ -80,12 +80,16 @@ on_xforward(const char *arg, size_t len, struct envelope *env)
 		CHECK(err.code == 501);
 		return;
 	}
-	wire_format_xforward(&out, &env->client);
+	wire_format_xforward(&out, &env->client, WIRE_CLIENT_ALL);
 	for (p = out.data; *p != '\0'; p = end + 2) {
 		end = strstr(p, "\r\n");
 		CHECK(end != NULL && end + 2 - p <= 512);
 		CHECK(wire_parse_xforward(p + 9, (size_t)(end - p) - 9, &again, &err) == 0);
 	}
+	/* XCLIENT: one line, whatever the values */
+	buf_clear(&out);
+	wire_format_xclient(&out, &env->client, WIRE_CLIENT_ALL);
+	CHECK(out.len <= 512 && strstr(out.data, "\r\n") == out.data + out.len - 2);
 	/* in the Received: line only its own line ends, each before a tab but the last */
 	received_format(&received, &env->client, "h", "ESMTP", env->client.ident, "id", NULL, 0);
 	for (p = received.data; (p = strpbrk(p, "\r\n")) != NULL; p += 2)

@@ -48,7 +48,7 @@ talk_start(struct talk *t, size_t nrcpt, enum rules_tls tls, const char *body)
 	t->job.size = strlen(body);
 	memcpy(t->body, body, strlen(body) + 1);
 	t->job.body = t->body;
-	t->c = smtp_client_new("mx2.test", tls, &t->out);
+	t->c = smtp_client_new(&(struct smtp_client_options){ "mx2.test", tls, CLIENT_XFORWARD }, &t->out);
 	(void)smtp_client_connected(t->c);
 }
 
@@ -106,7 +106,7 @@ play(struct talk *t, const char *const *script)
 			(void)smtp_client_drained(t->c);
 		} else if (strcmp(s, "SEND") == 0) {
 			assert_int_equal(SMTP_READY, smtp_client_state(t->c));
-			(void)smtp_client_send(t->c, &t->job);
+			(void)smtp_client_send(t->c, &t->job, false);
 		} else if (strcmp(s, "QUIT") == 0) {
 			(void)smtp_client_quit(t->c);
 		} else if (strcmp(s, "LOST") == 0) {
@@ -449,7 +449,7 @@ test_xforward(void **state)
 	t.job.env.client.name = name;
 	PLAY(&t, "S: 220 p", "C: EHLO mx2.test", "S: 250-p", "S: 250-PIPELINING",
 	    "S: 250 XFORWARD NAME ADDR PROTO HELO");
-	(void)smtp_client_send(t.c, &t.job);
+	(void)smtp_client_send(t.c, &t.job, false);
 	assert_memory_equal("XFORWARD ", t.out.data, 9);
 	assert_non_null(strstr(t.out.data, "ADDR=192.0.2.7"));
 	end = strstr(t.out.data, "\r\n");
@@ -556,7 +556,7 @@ test_cut_everywhere(void **state)
 				if (strncmp(one[0], "S: ", 3) == 0) {
 					server_says(&t, one[0] + 3);
 				} else if (strcmp(one[0], "SEND") == 0) {
-					(void)smtp_client_send(t.c, &t.job);
+					(void)smtp_client_send(t.c, &t.job, false);
 				} else {
 					(void)smtp_client_drained(t.c);
 					sent = smtp_client_state(t.c) == SMTP_FINAL;
