@@ -25,6 +25,7 @@
 #include "common/addr.h"
 #include "common/buf.h"
 #include "common/conf_keys.h"
+#include "common/dns.h"
 
 #define CONF_FILE_MAX	(1024 * 1024)	/* octets */
 #define CONF_LINE_MAX	4096		/* octets of one line */
@@ -54,7 +55,7 @@ const struct conf_key conf_keys[] = {
 	{ "turn_tls_key", CONF_PATH, "", 0, 0, AT(turn_tls_key), true },
 	{ "turn_users", CONF_PATH, "", 0, 0, AT(turn_users), true },
 	{ "resolver", CONF_HOSTPORT, "", 0, 53, AT(resolver), true },
-	{ "dnssec_anchor", CONF_PATH, "/usr/share/dns/root.key", 0, 0, AT(dnssec_anchor), true },
+	{ "dnssec_anchor", CONF_PATH, DNS_ANCHOR_SYSTEM, 0, 0, AT(dnssec_anchor), true },
 	{ "bounce_relay", CONF_HOSTPORT, "127.0.0.1:25", 0, 25, AT(bounce_relay), false },
 	{ "handover", CONF_HANDOVER, "milter", 0, 0, AT(handover), false },
 	{ "on_queued_down", CONF_QUEUED_DOWN, "pass", 0, 0, AT(on_queued_down), false },

@@ -1,9 +1,10 @@
 /*
- * dns.h -- DNS look-ups with DNSSEC validation of our own, by libunbound.
+ * dns.h -- DNS look-ups, validated by DNSSEC if wanted, by libunbound.
  *
  * One context for a program. dns_resolve() blocks and may be called from any
  * thread; dns_start() answers on the loop of dns_attach(). `secure' is this
  * library's own verdict, never a server's AD bit (RFC 4035 4.9.3). The resolver's cache is inside.
+ * A look-up ends within DNS_TIMEOUT, whatever the name servers do.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -13,6 +14,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define DNS_TIMEOUT	5000	/* ms of one look-up */
+#define DNS_RR_MAX	128	/* records of one answer; what is beyond is left out */
+#define DNS_ANCHOR_SYSTEM "/usr/share/dns/root.key"	/* may be missing: then there is no anchor */
 
 struct dns;
 struct dns_query;
@@ -44,12 +49,19 @@ struct dns_answer {
 	size_t		 n;
 };
 
-/* server: numeric "HOST[:PORT]", "" for the system's (resolv.conf, hosts). anchor: file with trust
- * anchors, "" none: nothing is secure then. NULL and *why on a bad file or no memory. */
+/*
+ * server: numeric "HOST[:PORT]", "" for resolv.conf's. anchor: file with trust anchors, "" none: nothing is
+ * secure then, and nothing bogus. NULL and *why (malloc'd) on a bad file or no memory. Call after fork().
+ */
 struct dns	*dns_new(const char *server, const char *anchor, char **why);
+/* No call-back comes any more. No thread may be in dns_resolve(). */
 void		 dns_free(struct dns **);
 
+/* Not on the loop's own thread once dns_attach() was called: the loop brings the answers. */
 void		 dns_resolve(struct dns *, const char *name, enum dns_type, struct dns_answer *);
+/* … within ms milliseconds. */
+void		 dns_resolve_within(struct dns *, const char *name, enum dns_type, int64_t ms,
+		    struct dns_answer *);
 void		 dns_answer_clear(struct dns_answer *);
 
 void		 dns_attach(struct dns *, struct event_base *);	/* once, before dns_start() */
@@ -62,7 +74,10 @@ void		 dns_cancel(struct dns_query **);	/* no call-back any more */
 /* --- reading RDATA -------------------------------------------------------- */
 #define DNS_NAME_MAX	256	/* a name as text, NUL included */
 
-/* A domain name of uncompressed wire form at data[at]; lower-cased, no dot at the end ("" is the root). -1: malformed. */
+/*
+ * A domain name of uncompressed wire form at data[at]; lower-cased, no dot at the end ("" is the root).
+ * The octets that it takes, or -1: malformed, or with octets that no host name has.
+ */
 int	dns_name(const struct dns_rr *, size_t at, char [DNS_NAME_MAX]);
 int	dns_mx(const struct dns_rr *, unsigned *preference, char host[DNS_NAME_MAX]);	/* 0 or -1 */
 

@@ -56,6 +56,10 @@ deliver_new(struct event_base *base, struct store *store, const struct conf *con
 	d->rules = ruleset_ref(rules);
 	d->started = clock_wall();
 	d->noise = (uint32_t)clock_wall_ms() | 1u;
+	d->dns = dns_new(conf->resolver, conf->dnssec_anchor, &why);
+	if (d->dns == NULL)
+		log_fatal("%s", why);
+	dns_attach(d->dns, base);
 	d->resolve = resolve_new(base, conf->resolver != NULL ? conf->resolver : "");
 	d->tls = tls_client_new(&why);
 	if (d->tls == NULL)
@@ -204,6 +208,7 @@ deliver_free(struct deliver **dp)
 	if (d->drain_timer != NULL)
 		event_free(d->drain_timer);
 	resolve_free(&d->resolve);
+	dns_free(&d->dns);
 	tls_client_free(&d->tls);
 	ruleset_unref(&d->rules);
 	free(d);

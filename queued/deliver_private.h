@@ -19,6 +19,7 @@
 #include <event2/event.h>
 #include <sys/queue.h>
 
+#include "common/dns.h"
 #include "common/rules.h"
 #include "queued/deliver.h"
 #include "queued/destination.h"
@@ -151,6 +152,7 @@ struct deliver {
 	const struct conf	*conf;
 	struct ruleset		*rules;
 	struct rules_domain	*relay_rule;	/* for ENVELOPE_RELAY, from the configuration */
+	struct dns		*dns;		/* validates: TLSA, and what DANE builds on */
 	struct resolve		*resolve;
 	struct tls_client	*tls;
 

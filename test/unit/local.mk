@@ -2,6 +2,7 @@
 UNIT_LIBS = $(CMOCKA_LIBS) $(COMMON_LIBS)
 
 include test/unit/core.mk
+include test/unit/dns.mk
 include test/unit/rules.mk
 include test/unit/store.mk
 include test/unit/lmtp.mk

@@ -1,0 +1,335 @@
+/*
+ * dns.c -- a context of libunbound, and look-ups that block their thread.
+ *
+ * libunbound resolves in a thread of its own and writes its answers to a pipe. Whoever reads
+ * that pipe gets everybody's answers: of the threads that wait, one
+ * leads (polls the pipe and hands the answers out), the others sleep; a leader that
+ * has its own answer wakes the others, and one of them leads on. A program with
+ * an event loop leaves the leading to the loop for good (dns_loop.c).
+ *
+ * Nothing here waits longer than it was told to: an answer that comes too late is
+ * thrown away by whoever reads it. An own fault is an answer DNS_FAILED (P3).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "common/dns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unbound.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/dns_private.h"
+#include "common/endpoint.h"
+#include "common/log.h"
+
+#define CLASS_IN	1
+
+/* --- one query ----------------------------------------------------------- */
+
+void
+dns_fail(struct dns_answer *a, const char *why)
+{
+	memset(a, 0, sizeof(*a));
+	a->status = DNS_FAILED;
+	a->why = xstrdup(why);
+}
+
+struct dns_query *
+dns_query_new(struct dns *dns, enum dns_type type)
+{
+	struct dns_query *q = xcalloc(1, sizeof(*q));
+
+	q->dns = dns;
+	q->type = type;
+	q->wanted = true;
+	(void)pthread_mutex_lock(&dns->lock);
+	TAILQ_INSERT_TAIL(&dns->queries, q, link);
+	(void)pthread_mutex_unlock(&dns->lock);
+	return q;
+}
+
+static void
+query_free(struct dns_query *q)	/* under the lock */
+{
+	TAILQ_REMOVE(&q->dns->queries, q, link);
+	dns_answer_clear(&q->answer);
+	free(q);
+}
+
+void
+dns_query_leave(struct dns_query *q)
+{
+	struct dns *dns = q->dns;
+
+	(void)pthread_mutex_lock(&dns->lock);
+	q->wanted = false;
+	if (q->answered)
+		query_free(q);
+	(void)pthread_mutex_unlock(&dns->lock);
+}
+
+/* Called by ub_process(), on the thread that leads. */
+static void
+on_result(void *arg, int error, struct ub_result *r)
+{
+	struct dns_query *q = arg;
+	struct dns *dns = q->dns;
+	struct dns_answer answer;
+	bool finish;
+
+	if (error == 0 && r != NULL)
+		dns_answer_set(&answer, q->type, r);
+	else
+		dns_fail(&answer, error == UB_SYNTAX ? "not a domain name" : ub_strerror(error));
+	ub_resolve_free(r);
+	(void)pthread_mutex_lock(&dns->lock);
+	q->answered = true;
+	q->answer = answer;
+	finish = q->wanted && q->finish != NULL;
+	if (!q->wanted)
+		query_free(q);
+	else if (!finish)
+		(void)pthread_cond_broadcast(&dns->changed);
+	(void)pthread_mutex_unlock(&dns->lock);
+	/* Nobody else ends a query of the loop: this is its thread. */
+	if (finish)
+		q->finish(q);
+}
+
+/* The first question starts libunbound's thread, which inherits the mask: signals are not its business. */
+bool
+dns_ask(struct dns_query *q, const char *name)
+{
+	sigset_t all, old;
+	int error;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	error = ub_resolve_async(q->dns->ctx, name, (int)q->type, CLASS_IN, q, on_result, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (error == 0)
+		return false;
+	(void)pthread_mutex_lock(&q->dns->lock);
+	q->answered = true;
+	dns_fail(&q->answer, ub_strerror(error));
+	(void)pthread_mutex_unlock(&q->dns->lock);
+	return true;
+}
+
+/* --- waiting for an answer ------------------------------------------------- */
+
+void
+dns_process(struct dns *dns)
+{
+	int error = ub_process(dns->ctx);
+
+	if (error != 0)
+		log_error("resolver: %s", ub_strerror(error));
+}
+
+static void
+lead(struct dns *dns, int64_t ms)	/* called and left with the lock held */
+{
+	struct pollfd p = { .fd = ub_fd(dns->ctx), .events = POLLIN };
+
+	dns->led = true;
+	(void)pthread_mutex_unlock(&dns->lock);
+	if (poll(&p, 1, (int)ms) > 0)
+		dns_process(dns);
+	(void)pthread_mutex_lock(&dns->lock);
+	dns->led = false;
+	(void)pthread_cond_broadcast(&dns->changed);
+}
+
+static void
+follow(struct dns *dns, int64_t ms)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)(ms / 1000);
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	(void)pthread_cond_timedwait(&dns->changed, &dns->lock, &until);
+}
+
+void
+dns_resolve_within(struct dns *dns, const char *name, enum dns_type type, int64_t ms,
+    struct dns_answer *a)
+{
+	struct dns_query *q = dns_query_new(dns, type);
+	int64_t left, deadline = clock_mono_ms() + ms;
+
+	(void)dns_ask(q, name);
+	(void)pthread_mutex_lock(&dns->lock);
+	while (!q->answered && (left = deadline - clock_mono_ms()) > 0) {
+		if (dns->led)
+			follow(dns, left);
+		else
+			lead(dns, left);
+	}
+	if (q->answered) {
+		*a = q->answer;
+		memset(&q->answer, 0, sizeof(q->answer));
+	} else {
+		dns_fail(a, "the name servers do not answer");
+	}
+	(void)pthread_mutex_unlock(&dns->lock);
+	dns_query_leave(q);
+}
+
+void
+dns_resolve(struct dns *dns, const char *name, enum dns_type type, struct dns_answer *a)
+{
+	dns_resolve_within(dns, name, type, DNS_TIMEOUT, a);
+}
+
+/* --- the context ----------------------------------------------------------- */
+
+static int
+set_server(struct ub_ctx *ctx, const char *server, char **why)
+{
+	struct endpoint e;
+	const char *reason = NULL;
+	char *text;
+	int error;
+
+	if (*server == '\0') {
+		error = ub_ctx_resolvconf(ctx, NULL);
+		/* resolv.conf(5): without the file, a server on this host. */
+		if (error == UB_READFILE)
+			error = ub_ctx_set_fwd(ctx, "127.0.0.1");
+		if (error != 0)
+			*why = xasprintf("/etc/resolv.conf: %s", ub_strerror(error));
+		return error == 0 ? 0 : -1;
+	}
+	if (endpoint_parse_hostport(server, 53, &e, &reason) == -1) {
+		*why = xasprintf("resolver \"%s\": %s", server, reason);
+		return -1;
+	}
+	text = xasprintf("%s@%u", e.host, e.port);
+	error = ub_ctx_set_fwd(ctx, text);
+	if (error != 0)
+		*why = xasprintf("resolver \"%s\": must be a numeric address", server);
+	free(text);
+	endpoint_clear(&e);
+	return error == 0 ? 0 : -1;
+}
+
+static int
+set_anchor(struct ub_ctx *ctx, const char *anchor, char **why)
+{
+	int fd;
+
+	if (*anchor == '\0')
+		return 0;
+	fd = open(anchor, O_RDONLY | O_CLOEXEC);
+	if (fd == -1 && errno == ENOENT && strcmp(anchor, DNS_ANCHOR_SYSTEM) == 0) {
+		log_info("dnssec_anchor=%s is not there: no DNS answer is secure, so no DANE", anchor);
+		return 0;
+	}
+	if (fd == -1) {
+		*why = xasprintf("dnssec_anchor %s: %s", anchor, strerror(errno));
+		return -1;
+	}
+	(void)close(fd);
+	if (ub_ctx_add_ta_file(ctx, anchor) != 0) {
+		*why = xasprintf("dnssec_anchor %s: out of memory", anchor);
+		return -1;
+	}
+	return 0;
+}
+
+/*
+ * libunbound's defaults are those of a large resolver. Ours serves one program that wants to
+ * know soon that a name or a server is back: failures are remembered for seconds.
+ */
+static int
+set_options(struct ub_ctx *ctx, char **why)
+{
+	static const char *const options[][2] = {
+		{ "do-not-query-localhost:", "no" },
+		{ "unblock-lan-zones:", "yes" },
+		{ "insecure-lan-zones:", "yes" },
+		{ "infra-host-ttl:", "10" },
+		{ "infra-cache-max-rtt:", "3000" },
+		{ "cache-max-ttl:", "86400" },
+		{ "cache-max-negative-ttl:", "60" },
+		{ "qname-minimisation:", "no" },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		/* An older libunbound does not know all of them, and works without. */
+		if (ub_ctx_set_option(ctx, options[i][0], options[i][1]) != 0)
+			log_debug("resolver: no option %s", options[i][0]);
+	}
+	if (ub_ctx_debugout(ctx, NULL) != 0 || ub_ctx_async(ctx, 1) != 0) {
+		*why = xstrdup("resolver: cannot set up libunbound");
+		return -1;
+	}
+	return 0;
+}
+
+struct dns *
+dns_new(const char *server, const char *anchor, char **why)
+{
+	struct dns *dns = xcalloc(1, sizeof(*dns));
+	pthread_condattr_t monotonic;
+	int error;
+
+	TAILQ_INIT(&dns->queries);
+	(void)pthread_mutex_init(&dns->lock, NULL);
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&dns->changed, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+	dns->ctx = ub_ctx_create();
+	if (dns->ctx == NULL) {
+		*why = xstrdup("resolver: out of memory or descriptors");
+		goto fail;
+	}
+	if (set_options(dns->ctx, why) == -1 || set_server(dns->ctx, server, why) == -1 ||
+	    set_anchor(dns->ctx, anchor, why) == -1)
+		goto fail;
+	/* This makes libunbound read its files now. It serves `test.' itself, as empty, unless told not to. */
+	error = ub_ctx_zone_remove(dns->ctx, "test.");
+	if (error != 0) {
+		*why = xasprintf("dnssec_anchor %s: %s (no trust anchor can be read from it?)", anchor,
+		    ub_strerror(error));
+		goto fail;
+	}
+	return dns;
+fail:
+	dns_free(&dns);
+	return NULL;
+}
+
+void
+dns_free(struct dns **dnsp)
+{
+	struct dns *dns = *dnsp;
+	struct dns_query *q;
+
+	if (dns == NULL)
+		return;
+	if (dns->detach != NULL)
+		dns->detach(dns);
+	ub_ctx_delete(dns->ctx);	/* ends its thread, forgets what it was asked */
+	while ((q = TAILQ_FIRST(&dns->queries)) != NULL)
+		query_free(q);
+	(void)pthread_cond_destroy(&dns->changed);
+	(void)pthread_mutex_destroy(&dns->lock);
+	free(dns);
+	*dnsp = NULL;
+}

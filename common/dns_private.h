@@ -1,0 +1,61 @@
+/*
+ * dns_private.h -- what the dns*.c files share; nobody else includes it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef HOLDFAST_DNS_PRIVATE_H
+#define HOLDFAST_DNS_PRIVATE_H
+
+#include <sys/queue.h>
+
+#include <pthread.h>
+
+#include "common/dns.h"
+
+struct event;
+struct ub_ctx;
+struct ub_result;
+
+/*
+ * libunbound cannot take a question back, so a query lives until its answer is
+ * there, or until dns_free(); `wanted' says whether anybody still waits. All members
+ * are under dns->lock but for the loop's own.
+ */
+struct dns_query {
+	struct dns		*dns;
+	TAILQ_ENTRY(dns_query)	 link;
+	enum dns_type		 type;
+	bool			 wanted;
+	bool			 answered;
+	struct dns_answer	 answer;
+	void			(*finish)(struct dns_query *);	/* the loop's; NULL: a thread waits */
+
+	dns_cb			*cb;		/* dns_loop.c */
+	void			*arg;
+	struct dns_query       **handle;
+	struct event		*timer;
+};
+
+struct dns {
+	struct ub_ctx		*ctx;
+	pthread_mutex_t		 lock;
+	pthread_cond_t		 changed;	/* an answer came, or nobody waits on the descriptor */
+	bool			 led;		/* a thread (the loop's for good) waits on it */
+	TAILQ_HEAD(, dns_query)	 queries;
+	struct event		*readable;	/* dns_loop.c */
+	struct event_base	*base;
+	void			(*detach)(struct dns *);
+};
+
+/* Asks. The query's answer is FAILED at once if that is not possible (true is returned then). */
+bool	dns_ask(struct dns_query *, const char *name);
+struct dns_query *dns_query_new(struct dns *, enum dns_type);
+/* Frees it, or leaves that to the answer that is still to come. */
+void	dns_query_leave(struct dns_query *);
+void	dns_process(struct dns *);	/* takes the answers that are there */
+void	dns_fail(struct dns_answer *, const char *why);
+
+/* dns_rdata.c: what libunbound says, in our words; copies. */
+void	dns_answer_set(struct dns_answer *, enum dns_type, const struct ub_result *);
+
+#endif

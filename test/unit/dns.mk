@@ -1,0 +1,9 @@
+# dns
+if HAVE_CMOCKA
+dns_tests = test/unit/t_dns
+check_PROGRAMS += $(dns_tests)
+TESTS += $(dns_tests)
+test_unit_t_dns_SOURCES = test/unit/t_dns.c test/unit/dns_server.c test/unit/dns_server.h \
+	test/unit/core.h
+test_unit_t_dns_LDADD = $(UNIT_LIBS) $(EVENT_LIBS)
+endif
