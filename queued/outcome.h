@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+struct envelope;
+struct rcpt;
 struct smtp_verdict;
 
 enum outcome_rcpt {		/* for the recipient */
@@ -34,17 +36,25 @@ struct outcome_facts {
 	bool	 trial;		/* the destination is on trial or held (half-recovery guard) */
 	bool	 known;		/* the list has the recipient */
 	bool	 refused;	/* an earlier 5xx to this recipient was not believed */
-	bool	 may_bounce;	/* P5: SPF passed at arrival, sender not null, the rule and NOTIFY allow it */
+	bool	 may_bounce;	/* P5: outcome_may_notify() of a failure */
 };
 
 struct outcome {
 	enum outcome_rcpt rcpt;
 	enum outcome_dest dest;
+	bool		 refusal;	/* this message or recipient was refused for good, believed or not */
 };
 
 /* The verdict's event must not be SMTP_EV_NONE. Total: every verdict has an outcome. facts NULL:
  * of a session's end, where no recipient is meant. */
 struct outcome	 outcome_of(const struct smtp_verdict *, const struct outcome_facts *);
 const char	*outcome_name(enum outcome_rcpt);	/* "delivered" */
+
+/*
+ * P5: may the sender of this message hear of this recipient? what is NOTIFY_FAILURE, NOTIFY_DELAY or NOTIFY_SUCCESS.
+ * allowed: the domain's rule. hostname: ours; mail from our own MAILER-DAEMON is a loop.
+ */
+bool		 outcome_may_notify(const struct envelope *, const struct rcpt *, unsigned what,
+		    bool allowed, const char *hostname);
 
 #endif
