@@ -35,9 +35,14 @@ libqueue_a_SOURCES += queued/deliver.c queued/deliver.h queued/deliver_clock.c \
 	queued/deliver_route.c queued/deliver_session.c queued/deliver_settle.c \
 	queued/deliver_suspect.c queued/destination.c queued/destination.h queued/outcome.c \
 	queued/outcome.h queued/resolve.c queued/resolve.h queued/smtp_client.c \
-	queued/smtp_client.h queued/smtp_io.c queued/smtp_io.h queued/smtp_machine.h \
-	queued/smtp_opening.c queued/smtp_state.c queued/smtp_transaction.c queued/smtp_verdict.c queued/smtp_xclient.c \
-	queued/tls.c queued/tls.h
+	queued/smtp_client.h queued/smtp_machine.h queued/smtp_opening.c queued/smtp_state.c \
+	queued/smtp_transaction.c queued/smtp_verdict.c queued/smtp_xclient.c
+
+# connections
+libqueue_a_SOURCES += queued/smtp_io.c queued/smtp_io.h queued/smtp_io_bytes.c \
+	queued/smtp_io_private.h queued/tls.c queued/tls.h queued/tls_client.c queued/tls_dane.c \
+	queued/tls_private.h queued/tls_server.c queued/tls_verify.c
+
 # the daemon
 sbin_PROGRAMS += holdfast-queued
 holdfast_queued_SOURCES = queued/main.c queued/control_server.c queued/control_server.h \

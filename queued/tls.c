@@ -1,141 +1,62 @@
 /*
- * tls.c -- TLS for the sending side, by OpenSSL.
+ * tls.c -- bytes and handshakes over a non-blocking socket, either side, by OpenSSL.
  *
- * Opportunistic (RFC 7435): the certificate is not judged here, since a
- * plaintext connection would be the alternative. SIGPIPE must be ignored.
- * Failures are results with words, never aborts; OpenSSL's error queue is
- * emptied each time, as it is shared by all connections of the thread.
+ * SIGPIPE must be ignored. Failures are results with words, never aborts;
+ * OpenSSL's error queue is emptied each time, as it is shared by all
+ * connections of the thread.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "queued/tls.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct tls_client {
-	SSL_CTX	*ctx;
+#include "queued/tls_private.h"
+
+/* OpenSSL's reasons whose own words would not help. */
+static const struct {
+	int		 lib, reason;
+	const char	*words;
+} plainer[] = {
+	{ ERR_LIB_SSL, SSL_R_WRONG_VERSION_NUMBER, "what came is not TLS" },
+	{ ERR_LIB_SSL, SSL_R_UNSUPPORTED_PROTOCOL,
+	    "the peer's TLS is older than 1.2: update it, or allow a newer protocol there" },
+	{ ERR_LIB_SSL, SSL_R_TLSV1_ALERT_PROTOCOL_VERSION,
+	    "the peer refused TLS 1.2 and newer: update it, or allow a newer protocol there" },
+	{ ERR_LIB_SSL, SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE,
+	    "the peer found no common cipher or protocol (alert: handshake failure)" },
+	{ ERR_LIB_SSL, SSL_R_TLSV1_ALERT_INTERNAL_ERROR,
+	    "the peer had trouble of its own (alert: internal error): see its log" },
+	{ ERR_LIB_SSL, SSL_R_TLSV1_UNRECOGNIZED_NAME,
+	    "the peer has no certificate for this name (alert: unrecognized name)" },
+	{ ERR_LIB_SSL, SSL_R_DH_KEY_TOO_SMALL, "the peer's DH parameters are too small" },
+	{ ERR_LIB_SSL, SSL_R_UNEXPECTED_EOF_WHILE_READING, "lost connection" },
 };
 
-struct tls_session {
-	SSL_SESSION	*s;
-};
-
-struct tls_conn {
-	SSL		 *ssl;
-	struct tls_session **cache;
-	char		  why[160];
-};
-
-static void
-ssl_error(char *dst, size_t size, const char *fallback)
+char *
+tls_library_error(const char *fallback)
 {
 	unsigned long e = ERR_get_error();
 	const char *reason = e != 0 ? ERR_reason_error_string(e) : NULL;
 
-	if (reason == NULL)
-		reason = fallback;
-	(void)snprintf(dst, size, "%s", reason);
+	for (size_t i = 0; e != 0 && i < sizeof(plainer) / sizeof(plainer[0]); i++)
+		if (ERR_GET_LIB(e) == plainer[i].lib && ERR_GET_REASON(e) == plainer[i].reason)
+			reason = plainer[i].words;
 	ERR_clear_error();
+	return xstrdup(reason != NULL ? reason : fallback);
 }
 
-/* OpenSSL has a session that may be resumed (a ticket, with TLS 1.3 after the handshake). */
-static int
-on_session(SSL *ssl, SSL_SESSION *s)
+void
+tls_ctx_common(SSL_CTX *ctx)
 {
-	struct tls_conn *t = SSL_get_app_data(ssl);
-
-	if (t->cache == NULL)
-		return 0;
-	if (*t->cache == NULL)
-		*t->cache = xcalloc(1, sizeof(**t->cache));
-	else
-		SSL_SESSION_free((*t->cache)->s);
-	(*t->cache)->s = s;
-	return 1;	/* the reference is ours now */
-}
-
-struct tls_client *
-tls_client_new(char **why)
-{
-	struct tls_client *tc = xcalloc(1, sizeof(*tc));
-	char text[160];
-
-	tc->ctx = SSL_CTX_new(TLS_client_method());
-	if (tc->ctx == NULL || SSL_CTX_set_min_proto_version(tc->ctx, TLS1_2_VERSION) != 1) {
-		ssl_error(text, sizeof(text), "unknown error");
-		*why = xasprintf("cannot set up TLS: %s", text);
-		tls_client_free(&tc);
-		return NULL;
-	}
-	(void)SSL_CTX_set_mode(tc->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
+	(void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_verify(tc->ctx, SSL_VERIFY_NONE, NULL);
-	(void)SSL_CTX_set_session_cache_mode(tc->ctx,
-	    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-	SSL_CTX_sess_set_new_cb(tc->ctx, on_session);
-	return tc;
-}
-
-void
-tls_client_free(struct tls_client **tcp)
-{
-	if (*tcp == NULL)
-		return;
-	SSL_CTX_free((*tcp)->ctx);
-	free(*tcp);
-	*tcp = NULL;
-}
-
-void
-tls_session_free(struct tls_session **sp)
-{
-	if (*sp == NULL)
-		return;
-	SSL_SESSION_free((*sp)->s);
-	free(*sp);
-	*sp = NULL;
-}
-
-static bool
-is_address(const char *name)
-{
-	unsigned char a[16];
-
-	return inet_pton(AF_INET, name, a) == 1 || inet_pton(AF_INET6, name, a) == 1;
-}
-
-struct tls_conn *
-tls_conn_new(struct tls_client *tc, int fd, const struct tls_policy *policy,
-    struct tls_session **cache, char **why)
-{
-	const char *name = policy->name;
-	struct tls_conn *t = xcalloc(1, sizeof(*t));
-
-	t->cache = cache;
-	t->ssl = SSL_new(tc->ctx);
-	if (t->ssl == NULL || SSL_set_fd(t->ssl, fd) != 1) {
-		*why = xstrdup("cannot set up a TLS connection: out of memory");
-		tls_conn_free(&t);
-		return NULL;
-	}
-	SSL_set_app_data(t->ssl, t);
-	SSL_set_connect_state(t->ssl);
-	if (!is_address(name)) {
-		char *sni = xstrdup(name);	/* the macro casts const away */
-
-		(void)SSL_set_tlsext_host_name(t->ssl, sni);
-		free(sni);
-	}
-	if (cache != NULL && *cache != NULL)
-		(void)SSL_set_session(t->ssl, (*cache)->s);
-	return t;
+	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 }
 
 void
@@ -151,8 +72,21 @@ tls_conn_free(struct tls_conn **tp)
 		SSL_free(t->ssl);
 		ERR_clear_error();
 	}
+	free(t->host);
+	free(t->policy);
+	free(t->why);
 	free(t);
 	*tp = NULL;
+}
+
+/* The first reason stays: later ones follow from it. */
+static enum tls_result
+failed(struct tls_conn *t, const char *fallback)
+{
+	if (t->why == NULL)
+		t->why = tls_library_error(fallback);
+	ERR_clear_error();
+	return TLS_FAILED;
 }
 
 /* What a return value <= 0 of OpenSSL means. */
@@ -169,12 +103,10 @@ classify(struct tls_conn *t, int rc)
 	case SSL_ERROR_ZERO_RETURN:
 		return TLS_EOF;
 	case SSL_ERROR_SYSCALL:
-		ssl_error(t->why, sizeof(t->why),
-		    saved != 0 ? strerror(saved) : "connection closed");
-		return TLS_FAILED;
+		return failed(t, saved == 0 || saved == ECONNRESET || saved == EPIPE ?
+		    "lost connection" : strerror(saved));
 	default:
-		ssl_error(t->why, sizeof(t->why), "protocol error");
-		return TLS_FAILED;
+		return failed(t, "protocol error");
 	}
 }
 
@@ -227,11 +159,5 @@ tls_write(struct tls_conn *t, const void *p, size_t size, size_t *n)
 const char *
 tls_why(const struct tls_conn *t)
 {
-	return t->why;
-}
-
-void
-tls_describe(const struct tls_conn *t, struct buf *out)
-{
-	buf_printf(out, "%s with cipher %s", SSL_get_version(t->ssl), SSL_get_cipher_name(t->ssl));
+	return t->why != NULL ? t->why : "";
 }
