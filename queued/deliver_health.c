@@ -20,11 +20,15 @@
 
 #define COUNT_PAUSE	10000	/* ms between countings of what waits, for log lines */
 
+/* ms until the next try of one that is not to be trusted with more. */
 static int64_t
-probe_interval(struct deliver *d)
+next_probe(const struct deliver_dest *dest)
 {
+	struct deliver *d = dest->d;
 	const struct rules_settings *set = ruleset_settings(d->rules);
 
+	if (dest->health.state == DEST_HELD)
+		return deliver_canary_interval(dest);
 	return destination_probe_interval(set->probe_interval, set->probe_budget, d->ndown,
 	    deliver_noise(d));
 }
@@ -88,6 +92,25 @@ went_down(struct deliver_dest *dest)
 	store_domains(d->store, counted, dest);
 }
 
+bool
+deliver_wake(struct deliver_dest *dest, const char *who)
+{
+	struct deliver_domain *dom;
+	bool any = false;
+
+	TAILQ_FOREACH(dom, &dest->domains, of_dest) {
+		struct store_filter filter = { .domain = dom->name, .state = RCPT_QUEUED };
+
+		if (dom->next_due == 0 && !dest->put_off)
+			continue;
+		dom->next_due = 0;
+		store_change(dest->d->store, CHANGE_RETRY, &filter, who, NULL, NULL);
+		deliver_hungry(dom);
+		any = true;
+	}
+	return any;
+}
+
 /*
  * After an outage all of the destination's mail is due: what it deferred while it was failing
  * waits for its own hour no longer. Not after a short one, which may just be a primary that
@@ -96,24 +119,10 @@ went_down(struct deliver_dest *dest)
 static bool
 wake_deferred(struct deliver_dest *dest)
 {
-	struct deliver *d = dest->d;
-	struct deliver_domain *dom;
-	bool any = false;
-
 	if (dest->down_at == 0 || clock_mono_ms() - dest->down_at < DELIVER_WAKE_MIN || dest->woken)
 		return false;
 	dest->woken = true;
-	TAILQ_FOREACH(dom, &dest->domains, of_dest) {
-		struct store_filter filter = { .domain = dom->name, .state = RCPT_QUEUED };
-
-		if (dom->next_due == 0)
-			continue;
-		dom->next_due = 0;
-		store_change(d->store, CHANGE_RETRY, &filter, "recovery", NULL, NULL);
-		deliver_hungry(dom);
-		any = true;
-	}
-	return any;
+	return deliver_wake(dest, "recovery");
 }
 
 static void
@@ -125,8 +134,8 @@ recovered(struct deliver_dest *dest)
 	(void)wake_deferred(dest);
 }
 
-static void
-set_reason(struct deliver_dest *dest, const char *reason)
+void
+deliver_health_reason(struct deliver_dest *dest, const char *reason)
 {
 	if (strcmp(dest->reason, reason) == 0)
 		return;
@@ -137,8 +146,8 @@ set_reason(struct deliver_dest *dest, const char *reason)
 /* --- outcomes ------------------------------------------------------------ */
 
 /* Jobs in hand go back; idle connections have no one to talk to. */
-static void
-stand_down(struct deliver_dest *dest)
+void
+deliver_stand_down(struct deliver_dest *dest)
 {
 	struct deliver_domain *dom;
 	struct deliver_session *s;
@@ -155,12 +164,12 @@ deliver_outcome(struct deliver_dest *dest, const struct deliver_session *except,
 {
 	enum destination_state before = dest->health.state, after;
 	bool good = what != OUTCOME_BUSY && what != OUTCOME_DEAD;
-	int64_t after_ms = good ? 0 : probe_interval(dest->d), now = clock_mono_ms();
+	int64_t after_ms = good ? 0 : next_probe(dest), now = clock_mono_ms();
 
 	if (!good && strcmp(dest->reason, reason) != 0) {
 		struct log_q q;
 
-		set_reason(dest, reason);
+		deliver_health_reason(dest, reason);
 		if (before == DEST_PROBING)
 			log_info("destination=%s state=down reason=%s", dest->name,
 			    log_quote(&q, reason));
@@ -180,7 +189,7 @@ deliver_outcome(struct deliver_dest *dest, const struct deliver_session *except,
 			dest->d->ndown++;
 			went_down(dest);
 		}
-		stand_down(dest);
+		deliver_stand_down(dest);
 		deliver_probe_arm(dest);
 		break;
 	case DEST_RAMPING:
@@ -190,7 +199,7 @@ deliver_outcome(struct deliver_dest *dest, const struct deliver_session *except,
 			recovered(dest);
 		}
 		if (after == DEST_UP)
-			set_reason(dest, "");
+			deliver_health_reason(dest, "");
 		break;
 	case DEST_PROBING:
 	case DEST_HELD:
@@ -201,14 +210,18 @@ deliver_outcome(struct deliver_dest *dest, const struct deliver_session *except,
 void
 deliver_idle(struct deliver_dest *dest)
 {
-	enum destination_state before = dest->health.state;
+	enum destination_state before;
 	int64_t now = clock_mono_ms();
 
+	deliver_judge_idle(dest);
+	before = dest->health.state;
+	if (before == DEST_HELD)
+		return;
 	if (before == DEST_PROBING && (TAILQ_EMPTY(&dest->idle) || wake_deferred(dest)))
 		return;		/* not there yet, or a message was found to try it with */
 	if (destination_idle(&dest->health, now)) {
 		dest->since = clock_wall();
-		set_reason(dest, "");
+		deliver_health_reason(dest, "");
 	}
 	if (before == DEST_PROBING) {
 		dest->d->ndown--;
@@ -237,6 +250,21 @@ deliver_probe_arm(struct deliver_dest *dest)
 	(void)event_add(dest->timer, &tv);
 }
 
+static bool
+awaits_probe(const struct deliver_dest *dest)
+{
+	const struct deliver_session *s;
+
+	if (dest->health.state == DEST_DOWN)
+		return true;
+	if (dest->health.state != DEST_HELD)
+		return false;
+	TAILQ_FOREACH(s, &dest->sessions, link)
+		if (s->probe)
+			return false;		/* its end sets the next */
+	return true;
+}
+
 static void
 on_probe(evutil_socket_t fd, short what, void *arg)
 {
@@ -245,7 +273,7 @@ on_probe(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (dest->d->draining || dest->health.state != DEST_DOWN)
+	if (dest->d->draining || !awaits_probe(dest))
 		return;
 	if (destination_allows(&dest->health, 0, now) == 0) {
 		deliver_probe_arm(dest);
@@ -258,10 +286,19 @@ on_probe(evutil_socket_t fd, short what, void *arg)
 void
 deliver_probe_ended(struct deliver_dest *dest)
 {
-	if (dest->health.state != DEST_PROBING || dest->nsessions > 0)
+	int64_t now = clock_mono_ms();
+
+	if (dest->nsessions > 0)
 		return;
-	destination_abandon(&dest->health, probe_interval(dest->d), clock_mono_ms());
-	stand_down(dest);
+	if (dest->health.state == DEST_PROBING) {
+		destination_abandon(&dest->health, next_probe(dest), now);
+		deliver_stand_down(dest);
+	} else if (dest->health.state == DEST_HELD) {
+		if (dest->health.next_probe <= now)
+			dest->health.next_probe = now + next_probe(dest);
+	} else {
+		return;
+	}
 	deliver_probe_arm(dest);
 }
 
@@ -269,8 +306,15 @@ void
 deliver_hurry(struct deliver_dest *dest)
 {
 	destination_hurry(&dest->health, clock_mono_ms());
-	if (dest->health.state == DEST_DOWN)
+	if (dest->health.state == DEST_DOWN || dest->health.state == DEST_HELD)
 		deliver_probe_arm(dest);
+}
+
+void
+deliver_health_rules(struct deliver_dest *dest)
+{
+	destination_limit(&dest->health, ruleset_settings(dest->d->rules)->concurrency);
+	deliver_guard_rules(dest);
 }
 
 void
@@ -288,4 +332,5 @@ deliver_health_free(struct deliver_dest *dest)
 		dest->d->ndown--;
 	store_forget(dest->d->store, dest);
 	event_free(dest->timer);
+	free(dest->refusal);
 }

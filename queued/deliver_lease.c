@@ -163,6 +163,26 @@ deliver_released(struct deliver *d)
 
 /* --- leases -------------------------------------------------------------- */
 
+/* How many jobs this destination should have in hand or asked for. */
+static size_t
+appetite(const struct deliver_dest *dest)
+{
+	size_t n;
+
+	switch (dest->health.state) {
+	case DEST_PROBING:
+	case DEST_HELD:
+		return TAILQ_EMPTY(&dest->idle) ? 0 : 1;	/* one message shows it */
+	case DEST_UP:
+	case DEST_RAMPING:
+		n = (size_t)dest->health.window * 16;
+		return n < DELIVER_READY_MAX ? n : DELIVER_READY_MAX;
+	case DEST_DOWN:
+		return 0;
+	}
+	return 0;
+}
+
 static void
 leased(void *arg, enum store_result result, struct job *jobs, size_t njobs, int64_t next_due)
 {
@@ -202,29 +222,9 @@ leased(void *arg, enum store_result result, struct job *jobs, size_t njobs, int6
 	list_hungry(dom);
 	if (dest == NULL)
 		return;
-	if (dest->health.state == DEST_DOWN)
+	if (appetite(dest) == 0)
 		deliver_put_back(dom);
 	deliver_pump(dest);
-}
-
-/* How many jobs this destination should have in hand or asked for. */
-static size_t
-appetite(const struct deliver_dest *dest)
-{
-	size_t n;
-
-	switch (dest->health.state) {
-	case DEST_PROBING:
-		return TAILQ_EMPTY(&dest->idle) ? 0 : 1;	/* one message shows it */
-	case DEST_UP:
-	case DEST_RAMPING:
-		n = (size_t)dest->health.window * 16;
-		return n < DELIVER_READY_MAX ? n : DELIVER_READY_MAX;
-	case DEST_DOWN:
-	case DEST_HELD:
-		return 0;
-	}
-	return 0;
 }
 
 static size_t

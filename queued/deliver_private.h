@@ -5,6 +5,7 @@
  *	deliver_route.c		which domain goes where: the tables, made from the rules
  *	deliver_lease.c		jobs from the store, and their order
  *	deliver_health.c	what outcomes do to a destination; probes; its log lines
+ *	deliver_guard.c		the first messages after an outage: believed or held
  *	deliver_session.c	one SMTP session: client, sockets, body
  *	deliver_connect.c	hosts, addresses, the next one
  *	deliver_settle.c	verdicts to settlements and log lines
@@ -113,6 +114,8 @@ struct deliver_dest {
 	/* The last outage, for the log. */
 	int64_t			 down_at, up_at;	/* mono ms; 0 none, not yet */
 	bool			 woken;		/* its deferred mail was made due */
+	bool			 put_off;	/* 5xx that were not believed wait for another try */
+	char			*refusal;	/* the last 5xx in words; NULL none */
 	uint64_t		 drained;	/* messages since it went down */
 };
 TAILQ_HEAD(deliver_dests, deliver_dest);
@@ -195,6 +198,7 @@ void	deliver_drain_check(struct deliver *);
 void	deliver_route_conf(struct deliver *);	/* after a new configuration: the relay */
 void	deliver_route_all(struct deliver *);	/* after new rules */
 struct deliver_domain *deliver_route_domain(struct deliver *, const char *name);	/* made if new */
+struct deliver_dest *deliver_route_find(struct deliver *, const char *name);	/* by its name or a domain's; or NULL */
 void	deliver_route_report(struct deliver_domain *);	/* says once that no rule names it */
 void	deliver_route_reap(struct deliver *);	/* soon: destinations that nothing needs go */
 void	deliver_route_new(struct deliver *);
@@ -216,6 +220,10 @@ void	deliver_idle(struct deliver_dest *);		/* nothing is due, nothing in flight 
 void	deliver_probe_arm(struct deliver_dest *);
 void	deliver_probe_ended(struct deliver_dest *);	/* a session did; if it was the probe, the next is due */
 void	deliver_hurry(struct deliver_dest *);
+void	deliver_stand_down(struct deliver_dest *);	/* ready jobs go back, idle sessions end */
+bool	deliver_wake(struct deliver_dest *, const char *who);	/* all its deferred mail is due; false: none */
+void	deliver_health_reason(struct deliver_dest *, const char *);	/* copied */
+void	deliver_health_rules(struct deliver_dest *);	/* after new rules: bounds and guard */
 void	deliver_health_new(struct deliver_dest *);
 void	deliver_health_free(struct deliver_dest *);
 
@@ -228,8 +236,12 @@ struct deliver_judgement {
 };
 /* Is a 5xx of this destination not believed at present? */
 bool	deliver_on_trial(const struct deliver_dest *);
-/* A message was judged: tells the health, ends or fails the trial. */
+/* s->job was judged: tells the health, ends or fails the trial. Before the job is given back. */
 void	deliver_judge(struct deliver_session *, const struct deliver_judgement *);
+void	deliver_judge_idle(struct deliver_dest *);	/* nothing is due */
+bool	deliver_known(const struct deliver *, const char *address);	/* a recipient of the list */
+int64_t	deliver_canary_interval(const struct deliver_dest *);	/* ms: how long a refused message waits */
+void	deliver_guard_rules(struct deliver_dest *);	/* after new rules */
 
 /* deliver_session.c */
 void	deliver_session_open(struct deliver_dest *, bool probe);

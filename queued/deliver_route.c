@@ -222,6 +222,8 @@ route(struct deliver *d, struct deliver_domain *dom)
 	unlink_domain(dom);
 	if (dest != NULL)
 		link_domain(dom, dest);
+	if (dest != NULL && dest->ndomains == 1)
+		deliver_health_rules(dest);
 	if (old == NULL)
 		return;
 	/* Its connections have nothing to carry any more. */
@@ -259,6 +261,22 @@ deliver_route_domain(struct deliver *d, const char *name)
 	return dom;
 }
 
+struct deliver_dest *
+deliver_route_find(struct deliver *d, const char *name)
+{
+	char *text = xstrdup(name);
+	struct deliver_dest dest = { .name = text };
+	struct deliver_domain dom = { .name = text };
+	void *found = tfind(&dest, &d->dest_tree, by_dest_name);
+
+	if (found == NULL && (found = tfind(&dom, &d->domain_tree, by_domain_name)) != NULL) {
+		free(text);
+		return (*(struct deliver_domain **)found)->dest;
+	}
+	free(text);
+	return found != NULL ? *(struct deliver_dest **)found : NULL;
+}
+
 static void
 domain_free(struct deliver *d, struct deliver_domain *dom)
 {
@@ -282,7 +300,6 @@ deliver_route_report(struct deliver_domain *dom)
 void
 deliver_route_all(struct deliver *d)
 {
-	unsigned limit = ruleset_settings(d->rules)->concurrency;
 	struct deliver_domain *dom, *next;
 	struct deliver_dest *dest, *next_dest;
 
@@ -302,7 +319,7 @@ deliver_route_all(struct deliver *d)
 	}
 	for (dest = TAILQ_FIRST(&d->dests); dest != NULL; dest = next_dest) {
 		next_dest = TAILQ_NEXT(dest, all);
-		destination_limit(&dest->health, limit);
+		deliver_health_rules(dest);
 		deliver_pump(dest);
 	}
 }

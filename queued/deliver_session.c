@@ -171,12 +171,47 @@ want_chunk(struct deliver_session *s)
 
 /* --- driving ------------------------------------------------------------- */
 
+/* The window may have shrunk since this session was opened: is it one too many? */
+static bool
+surplus(const struct deliver_session *s)
+{
+	const struct deliver_dest *dest = s->dest;
+	const struct deliver_session *o;
+	unsigned n = 0;
+
+	if (dest->nsessions - dest->nopening <= dest->health.window)
+		return false;
+	TAILQ_FOREACH(o, &dest->sessions, link)
+		n += o->ready && smtp_client_state(o->client) != SMTP_QUIT;
+	return n > dest->health.window;
+}
+
+/* May this session take a message, as its destination is now? */
+static bool
+may_send(const struct deliver_session *s)
+{
+	const struct deliver_dest *dest = s->dest;
+
+	switch (dest->health.state) {
+	case DEST_DOWN:
+		return false;
+	case DEST_HELD:
+		return s->probe && s->sent == 0;	/* the canary */
+	case DEST_UP:
+	case DEST_RAMPING:
+		return !surplus(s);
+	case DEST_PROBING:
+		break;
+	}
+	return true;
+}
+
 static void
 to_idle(struct deliver_session *s)
 {
 	struct deliver_dest *dest = s->dest;
 
-	if (dest->d->draining || dest->ndomains == 0 || dest->health.state == DEST_DOWN) {
+	if (dest->d->draining || dest->ndomains == 0 || !may_send(s)) {
 		set_idle(s, true);
 		deliver_session_quit(s);
 		return;
@@ -228,7 +263,7 @@ deliver_session_next(struct deliver_session *s)
 	struct job *job;
 
 	assert(s->is_idle && s->job == NULL);
-	if (worn_out(s)) {
+	if (worn_out(s) || !may_send(s)) {
 		deliver_session_quit(s);
 		return true;
 	}
@@ -284,7 +319,7 @@ on_ready(struct deliver_session *s)
 		(void)smtp_client_quit(s->client);
 		return true;
 	}
-	job = dest->health.state != DEST_DOWN ? deliver_take(dest) : NULL;
+	job = may_send(s) ? deliver_take(dest) : NULL;
 	if (job == NULL)
 		return false;
 	if (!take(s, job))

@@ -226,6 +226,12 @@ settle_one(struct deliver_session *s, size_t i, enum outcome_rcpt what, struct s
 		set_dsn(v, got->dsn, "2.0.0");
 		break;
 	case OUTCOME_HOLD:
+		v->what = SETTLE_DEFER;
+		v->uncounted = v->refused = true;
+		v->next_attempt = clock_wall() + deliver_canary_interval(s->dest) / 1000;
+		set_dsn(v, got->dsn, "5.0.0");
+		deliver_due(deliver_route_domain(s->dest->d, s->job->domain), v->next_attempt);
+		break;
 	case OUTCOME_BOUNCE:
 	case OUTCOME_QUARANTINE:
 		v->what = SETTLE_QUARANTINE;
@@ -267,15 +273,6 @@ again(struct deliver_session *s, const enum outcome_rcpt *what)
 	return any;
 }
 
-static void
-message_done(struct deliver_session *s, enum outcome_dest best)
-{
-	/* A closed session tells the destination why by itself. */
-	if (smtp_client_state(s->client) == SMTP_CLOSED && best != OUTCOME_GOOD)
-		return;
-	deliver_outcome(s->dest, s, best, "");
-}
-
 bool
 deliver_settle(struct deliver_session *s)
 {
@@ -284,14 +281,21 @@ deliver_settle(struct deliver_session *s)
 	enum outcome_rcpt *what = xcalloc(n, sizeof(*what));
 	struct settle *v;
 	struct buf *reason;
-	enum outcome_dest best = OUTCOME_DEAD;
+	struct deliver_judgement judged = { .best = OUTCOME_DEAD };
 	bool untried = false, broken = false;
 
 	for (size_t i = 0; i < n; i++) {
 		struct outcome o = outcome_of(smtp_client_verdict(s->client, i), NULL);
 
 		what[i] = o.rcpt;
-		best = better(best, o.dest);
+		judged.best = better(judged.best, o.dest);
+		judged.delivered += o.rcpt == OUTCOME_DELIVERED;
+		if (o.rcpt == OUTCOME_QUARANTINE) {
+			judged.refused++;
+			judged.refused_known |= deliver_known(d, s->job->rcpt[i].rcpt.address);
+			if (deliver_on_trial(s->dest))
+				what[i] = OUTCOME_HOLD;
+		}
 		if (o.rcpt == OUTCOME_UNTRIED) {
 			untried = true;
 			broken |= broke(smtp_client_verdict(s->client, i));
@@ -316,7 +320,7 @@ deliver_settle(struct deliver_session *s)
 	}
 	if (untried)
 		deliver_hungry(deliver_route_domain(d, s->job->domain));
-	message_done(s, best);
+	deliver_judge(s, &judged);
 	give_back(d, &s->job, v);
 	for (size_t i = 0; i < n; i++)
 		buf_free(&reason[i]);

@@ -1,5 +1,5 @@
 /*
- * destination.c -- up, down, probing, ramping: one route's health.
+ * destination.c -- up, down, probing, ramping, held: one route's health.
  *
  *	          dead, nobody else works             due
  *	UP, RAMPING ---------------------> DOWN -------------> PROBING
@@ -7,13 +7,22 @@
  *	  |  +- busy, dead, 4xx storm:      +--- dead, busy -----+
  *	  |     the window shrinks                               | a message was judged
  *	  +----- window at its limit, or no mail ---- RAMPING <--+
+ *						    |   ^
+ *				 the trial failed   |   |  a canary passed, or the operator
+ *				 (so does UP's)     v   |  released it: a new trial
+ *						    HELD
  *
  * Slow start: one connection, doubled after a round (as many deliveries as the window is
  * wide, all of it in use), until the limit or the width at which trouble was seen; from there one more a
  * round. A shrink forbids growth for a while, longer each time (hysteresis): a primary that
  * takes only two connections sees few attempts at a third.
  *
- * Promise P6: DOWN allows no connection until next_probe, then exactly one.
+ * The half-recovery guard: whoever was down is on trial when it comes back. Its first messages, one at a
+ * time, are the canary; until enough of them were delivered nobody believes its 5xx. One that refuses a
+ * recipient of our list, or the whole canary, is HELD: a single message every now and then, no more. A
+ * run of known recipients refused puts one that was never down on trial, too.
+ *
+ * Promise P6: DOWN and HELD allow no connection until next_probe, then exactly one.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -61,9 +70,9 @@ destination_allows(const struct destination *d, unsigned open, int64_t now)
 	case DEST_RAMPING:
 		return open < d->window ? d->window - open : 0;
 	case DEST_DOWN:
+	case DEST_HELD:
 		return open == 0 && now >= d->next_probe ? 1 : 0;
 	case DEST_PROBING:
-	case DEST_HELD:
 		return 0;
 	}
 	return 0;
@@ -72,8 +81,9 @@ destination_allows(const struct destination *d, unsigned open, int64_t now)
 void
 destination_probe(struct destination *d, int64_t now)
 {
-	assert(d->state == DEST_DOWN);
-	set_state(d, DEST_PROBING, now);
+	assert(d->state == DEST_DOWN || d->state == DEST_HELD);
+	if (d->state == DEST_DOWN)
+		set_state(d, DEST_PROBING, now);
 	d->window = 1;
 }
 
@@ -99,6 +109,8 @@ static void
 grow(struct destination *d, unsigned working, int64_t now)
 {
 	d->soft = 0;
+	if (d->trial)
+		return;			/* one at a time */
 	/* Not on trust: what is allowed must have been greeted first. */
 	if (working + 1 < d->window)
 		return;
@@ -114,6 +126,109 @@ grow(struct destination *d, unsigned working, int64_t now)
 		d->window = d->limit;
 }
 
+/* --- the guard ----------------------------------------------------------- */
+
+void
+destination_try(struct destination *d)
+{
+	d->passed = d->refused = d->doubts = 0;
+	d->trial = d->canary > 0;
+	if (!d->trial)
+		return;
+	d->window = 1;
+	d->round = 0;
+}
+
+static enum destination_trial
+hold(struct destination *d, int64_t again_after, int64_t now)
+{
+	set_state(d, DEST_HELD, now);
+	destination_try(d);
+	d->next_probe = now + again_after;
+	return TRIAL_FAILED;
+}
+
+static enum destination_trial
+pass(struct destination *d)
+{
+	d->trial = false;
+	d->doubts = 0;
+	return TRIAL_PASSED;
+}
+
+void
+destination_release(struct destination *d, int64_t now)
+{
+	assert(d->state == DEST_HELD);
+	set_state(d, DEST_RAMPING, now);
+	destination_try(d);
+}
+
+bool
+destination_guard(struct destination *d, unsigned canary, int64_t now)
+{
+	d->canary = canary;
+	if (canary > 0)
+		return false;
+	d->trial = false;
+	if (d->state != DEST_HELD)
+		return false;
+	destination_release(d, now);
+	return true;
+}
+
+static enum destination_trial
+judge_held(struct destination *d, bool good, int64_t again_after, int64_t now)
+{
+	if (!good) {
+		d->next_probe = now + again_after;
+		return TRIAL_NONE;
+	}
+	destination_release(d, now);
+	if (++d->passed >= d->canary)
+		return pass(d);
+	return TRIAL_AGAIN;
+}
+
+enum destination_trial
+destination_judge(struct destination *d, bool delivered, bool refused, bool refused_known,
+    int64_t again_after, int64_t now)
+{
+	assert(d->state != DEST_DOWN && d->state != DEST_PROBING);
+	if (d->canary == 0)
+		return TRIAL_NONE;
+	if (d->state == DEST_HELD)
+		return judge_held(d, delivered && !refused_known, again_after, now);
+	if (!d->trial) {
+		if (delivered)
+			d->doubts = 0;
+		else if (refused_known && ++d->doubts >= d->canary) {
+			destination_try(d);
+			return TRIAL_BEGUN;
+		}
+		return TRIAL_NONE;
+	}
+	if (refused_known)
+		return hold(d, again_after, now);
+	if (delivered)
+		return ++d->passed >= d->canary ? pass(d) : TRIAL_NONE;
+	if (refused && ++d->refused >= d->canary && d->passed == 0)
+		return hold(d, again_after, now);
+	return TRIAL_NONE;
+}
+
+enum destination_trial
+destination_judge_idle(struct destination *d, int64_t again_after, int64_t now)
+{
+	if (!d->trial || (d->state != DEST_UP && d->state != DEST_RAMPING))
+		return TRIAL_NONE;
+	if (d->passed > 0)
+		return pass(d);
+	return d->refused > 0 ? hold(d, again_after, now) : TRIAL_NONE;
+}
+
+/* --- trouble ------------------------------------------------------------- */
+
 static void
 go_down(struct destination *d, int64_t probe_after, int64_t now)
 {
@@ -123,6 +238,7 @@ go_down(struct destination *d, int64_t probe_after, int64_t now)
 	d->threshold = d->limit;
 	d->calm = d->calm_until = 0;
 	d->next_probe = now + probe_after;
+	destination_try(d);
 }
 
 static void
@@ -131,6 +247,10 @@ trouble(struct destination *d, enum outcome_dest what, unsigned working, int64_t
 {
 	if (d->state == DEST_DOWN)
 		return;			/* an old session's end; the probe is set */
+	if (d->state == DEST_HELD) {
+		d->next_probe = now + probe_after;
+		return;
+	}
 	if (d->state == DEST_PROBING || working == 0) {
 		/* Busy with nobody else there is as good as down: ask again at the probe's pace. */
 		go_down(d, probe_after, now);
@@ -152,13 +272,15 @@ destination_outcome(struct destination *d, enum outcome_dest what, unsigned work
 	case OUTCOME_GOOD:
 	case OUTCOME_ALIVE:
 	case OUTCOME_SOFT:
+		if (d->state == DEST_HELD)
+			break;		/* destination_judge() says what it is worth */
 		if (d->state == DEST_PROBING || d->state == DEST_DOWN)
 			set_state(d, DEST_RAMPING, now);
 		if (what == OUTCOME_SOFT && ++d->soft >= DESTINATION_SOFT_MAX)
 			shrink(d, d->window / 2, now);
 		if (what != OUTCOME_SOFT)
 			grow(d, working, now);
-		if (d->state == DEST_RAMPING && d->window >= d->limit)
+		if (d->state == DEST_RAMPING && !d->trial && d->window >= d->limit)
 			set_state(d, DEST_UP, now);
 		break;
 	case OUTCOME_BUSY:

@@ -181,6 +181,197 @@ test_not_on_trust(void **state)
 	PLAY(steps, 20);
 }
 
+/* --- the half-recovery guard ----------------------------------------------- */
+
+enum judged { OK, REFUSED, KNOWN, MIXED, LATER, NO_MAIL, FAULT, CANARY, BELIEVE, DOWNED, BACK };
+
+struct guard_step {
+	enum judged	 what;
+	unsigned	 times;		/* 0 is once */
+	enum destination_trial trial;	/* the last one's */
+	enum destination_state state;	/* afterwards */
+	bool		 on_trial;
+};
+
+static enum destination_trial
+judge(struct destination *d, enum judged what)
+{
+	switch (what) {
+	case OK:
+		(void)destination_outcome(d, OUTCOME_GOOD, 100, 0, 10);
+		return destination_judge(d, true, false, false, 60000, 10);
+	case REFUSED:		/* somebody whom our list lacks, too */
+	case KNOWN:
+		(void)destination_outcome(d, OUTCOME_ALIVE, 100, 0, 10);
+		return destination_judge(d, false, true, what == KNOWN, 60000, 10);
+	case MIXED:		/* two recipients: one delivered, one refused, not on the list */
+		(void)destination_outcome(d, OUTCOME_GOOD, 100, 0, 10);
+		return destination_judge(d, true, true, false, 60000, 10);
+	case LATER:
+		(void)destination_outcome(d, OUTCOME_ALIVE, 100, 0, 10);
+		return destination_judge(d, false, false, false, 60000, 10);
+	case NO_MAIL:
+		return destination_judge_idle(d, 60000, 10);
+	case FAULT:
+		(void)destination_outcome(d, OUTCOME_DEAD, 0, 60000, 10);
+		return TRIAL_NONE;
+	case CANARY:
+		assert_int_equal(0, destination_allows(d, 0, d->next_probe - 1));
+		assert_int_equal(1, destination_allows(d, 0, d->next_probe));
+		assert_int_equal(0, destination_allows(d, 1, d->next_probe));
+		destination_probe(d, d->next_probe);
+		return TRIAL_NONE;
+	case BELIEVE:
+		destination_release(d, 10);
+		return TRIAL_NONE;
+	case DOWNED:
+		(void)destination_outcome(d, OUTCOME_DEAD, 0, 2000, 10);
+		return TRIAL_NONE;
+	case BACK:
+		destination_probe(d, 3000);
+		(void)destination_outcome(d, OUTCOME_ALIVE, 1, 0, 3000);
+		return TRIAL_NONE;
+	}
+	return TRIAL_NONE;
+}
+
+static void
+guard(const struct guard_step *s, size_t n, unsigned canary)
+{
+	enum destination_trial got = TRIAL_NONE;
+	struct destination d;
+
+	destination_init(&d, 20, 0);
+	(void)destination_guard(&d, canary, 0);
+	for (size_t i = 0; i < n; i++) {
+		for (unsigned k = 0; k < (s[i].times > 0 ? s[i].times : 1); k++)
+			got = judge(&d, s[i].what);
+		if (got != s[i].trial || d.state != s[i].state || d.trial != s[i].on_trial)
+			fail_msg("step %zu: trial %d state %d on trial %d", i, (int)got, (int)d.state,
+			    d.trial);
+		if (d.trial)
+			assert_int_equal(1, d.window);
+	}
+}
+#define GUARD(steps, canary) guard(steps, sizeof(steps) / sizeof((steps)[0]), canary)
+
+static void
+test_guard_passes(void **state)
+{
+	static const struct guard_step passes[] = {
+		{ DOWNED, 0, TRIAL_NONE, DEST_DOWN, true },
+		{ BACK, 0, TRIAL_NONE, DEST_RAMPING, true },
+		{ OK, 2, TRIAL_NONE, DEST_RAMPING, true },
+		{ REFUSED, 9, TRIAL_NONE, DEST_RAMPING, true },	/* some exist: so nothing is wrong */
+		{ MIXED, 2, TRIAL_NONE, DEST_RAMPING, true },
+		{ LATER, 20, TRIAL_NONE, DEST_RAMPING, true },
+		{ OK, 0, TRIAL_PASSED, DEST_RAMPING, false },
+		{ OK, 60, TRIAL_NONE, DEST_UP, false },	/* and the window has grown */
+	};
+	static const struct guard_step little_mail[] = {
+		{ DOWNED, 0, TRIAL_NONE, DEST_DOWN, true },
+		{ BACK, 0, TRIAL_NONE, DEST_RAMPING, true },
+		{ NO_MAIL, 0, TRIAL_NONE, DEST_RAMPING, true },	/* nothing was seen yet */
+		{ OK, 0, TRIAL_NONE, DEST_RAMPING, true },
+		{ REFUSED, 0, TRIAL_NONE, DEST_RAMPING, true },
+		{ NO_MAIL, 0, TRIAL_PASSED, DEST_RAMPING, false },
+	};
+	static const struct guard_step off[] = {
+		{ DOWNED, 0, TRIAL_NONE, DEST_DOWN, false },
+		{ BACK, 0, TRIAL_NONE, DEST_RAMPING, false },
+		{ KNOWN, 50, TRIAL_NONE, DEST_UP, false },
+	};
+
+	(void)state;
+	GUARD(passes, 5);
+	GUARD(little_mail, 5);
+	GUARD(off, 0);
+}
+
+static void
+test_guard_holds(void **state)
+{
+	static const struct guard_step known[] = {
+		{ DOWNED, 0, TRIAL_NONE, DEST_DOWN, true },
+		{ BACK, 0, TRIAL_NONE, DEST_RAMPING, true },
+		{ OK, 4, TRIAL_NONE, DEST_RAMPING, true },
+		{ KNOWN, 0, TRIAL_FAILED, DEST_HELD, true },
+		{ OK, 0, TRIAL_AGAIN, DEST_RAMPING, true },	/* an old session's last message */
+	};
+	static const struct guard_step all[] = {
+		{ DOWNED, 0, TRIAL_NONE, DEST_DOWN, true },
+		{ BACK, 0, TRIAL_NONE, DEST_RAMPING, true },
+		{ REFUSED, 4, TRIAL_NONE, DEST_RAMPING, true },
+		{ REFUSED, 0, TRIAL_FAILED, DEST_HELD, true },
+		{ CANARY, 0, TRIAL_NONE, DEST_HELD, true },
+		{ FAULT, 0, TRIAL_NONE, DEST_HELD, true },	/* it stays what it is */
+		{ CANARY, 0, TRIAL_NONE, DEST_HELD, true },
+		{ REFUSED, 0, TRIAL_NONE, DEST_HELD, true },
+		{ CANARY, 0, TRIAL_NONE, DEST_HELD, true },
+		{ LATER, 0, TRIAL_NONE, DEST_HELD, true },
+		{ CANARY, 0, TRIAL_NONE, DEST_HELD, true },
+		{ OK, 0, TRIAL_AGAIN, DEST_RAMPING, true },
+		{ OK, 3, TRIAL_NONE, DEST_RAMPING, true },
+		{ OK, 0, TRIAL_PASSED, DEST_RAMPING, false },
+	};
+	static const struct guard_step one_message[] = {
+		{ DOWNED, 0, TRIAL_NONE, DEST_DOWN, true },
+		{ BACK, 0, TRIAL_NONE, DEST_RAMPING, true },
+		{ REFUSED, 0, TRIAL_NONE, DEST_RAMPING, true },
+		{ NO_MAIL, 0, TRIAL_FAILED, DEST_HELD, true },
+		{ BELIEVE, 0, TRIAL_NONE, DEST_RAMPING, true },
+		{ KNOWN, 0, TRIAL_FAILED, DEST_HELD, true },
+	};
+	static const struct guard_step canary_of_one[] = {
+		{ DOWNED, 0, TRIAL_NONE, DEST_DOWN, true },
+		{ BACK, 0, TRIAL_NONE, DEST_RAMPING, true },
+		{ REFUSED, 0, TRIAL_FAILED, DEST_HELD, true },
+		{ OK, 0, TRIAL_PASSED, DEST_RAMPING, false },
+	};
+
+	(void)state;
+	GUARD(known, 5);
+	GUARD(all, 5);
+	GUARD(one_message, 5);
+	GUARD(canary_of_one, 1);
+}
+
+/* A user database that goes without an outage. */
+static void
+test_guard_doubts(void **state)
+{
+	static const struct guard_step steps[] = {
+		{ OK, 30, TRIAL_NONE, DEST_UP, false },
+		{ REFUSED, 30, TRIAL_NONE, DEST_UP, false },	/* spam to nobody is no reason */
+		{ KNOWN, 4, TRIAL_NONE, DEST_UP, false },
+		{ MIXED, 0, TRIAL_NONE, DEST_UP, false },
+		{ KNOWN, 4, TRIAL_NONE, DEST_UP, false },
+		{ LATER, 9, TRIAL_NONE, DEST_UP, false },
+		{ KNOWN, 0, TRIAL_BEGUN, DEST_UP, true },
+		{ KNOWN, 0, TRIAL_FAILED, DEST_HELD, true },
+	};
+
+	(void)state;
+	GUARD(steps, 5);
+}
+
+static void
+test_guard_switched_off(void **state)
+{
+	struct destination d;
+
+	(void)state;
+	destination_init(&d, 20, 0);
+	(void)destination_guard(&d, 1, 0);
+	destination_try(&d);
+	assert_int_equal(TRIAL_FAILED, destination_judge(&d, false, true, false, 60000, 1));
+	assert_false(destination_guard(&d, 7, 2));
+	assert_int_equal(DEST_HELD, d.state);
+	assert_true(destination_guard(&d, 0, 3));
+	assert_int_equal(DEST_RAMPING, d.state);
+	assert_false(d.trial);
+}
+
 static void
 test_allows(void **state)
 {
@@ -245,6 +436,10 @@ main(void)
 		cmocka_unit_test(test_storm),
 		cmocka_unit_test(test_lost_one_of_many),
 		cmocka_unit_test(test_not_on_trust),
+		cmocka_unit_test(test_guard_passes),
+		cmocka_unit_test(test_guard_holds),
+		cmocka_unit_test(test_guard_doubts),
+		cmocka_unit_test(test_guard_switched_off),
 		cmocka_unit_test(test_allows),
 		cmocka_unit_test(test_limit_changes),
 		cmocka_unit_test(test_probe_interval),
