@@ -41,6 +41,8 @@ wire_format_mail(struct buf *out, const struct envelope *env, unsigned ext, uint
 		buf_puts(out, " XTRACE=");
 		wire_xtext_encode(out, env->trace);
 	}
+	if ((ext & WIRE_EXT_XHOLDFAST) != 0 && env->spf != NULL)
+		buf_printf(out, " XSPF=%s", env->spf);
 }
 
 void

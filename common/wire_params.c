@@ -162,6 +162,23 @@ read_trace(struct target *t, const struct value *v, struct wire_error *err)
 	return 0;
 }
 
+/* RFC 7208 2.6. Bounces hang on it (P5): a word that is none of these is a fault, not "no". */
+static int
+read_spf(struct target *t, const struct value *v, struct wire_error *err)
+{
+	static const char *const results[] = {
+		"none", "neutral", "pass", "fail", "softfail", "temperror", "permerror",
+	};
+
+	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
+		if (!equals(v->s, v->len, results[i]))
+			continue;
+		t->env->spf = xstrdup(results[i]);
+		return 0;
+	}
+	return bad_value(err, "Bad XSPF value");
+}
+
 static const struct param mail_params[] = {
 	{ "SIZE", read_size },
 	{ "BODY", read_body },
@@ -170,6 +187,7 @@ static const struct param mail_params[] = {
 	{ "ENVID", read_envid },
 	{ "AUTH", read_auth },
 	{ "XTRACE", read_trace },
+	{ "XSPF", read_spf },
 	{ NULL, NULL },
 };
 
@@ -339,9 +357,11 @@ move_mail(struct envelope *env, struct envelope *from)
 	free(env->sender);
 	free(env->envid);
 	free(env->trace);
+	free(env->spf);
 	env->sender = from->sender;
 	env->envid = from->envid;
 	env->trace = from->trace;
+	env->spf = from->spf;
 	env->body = from->body;
 	env->ret = from->ret;
 	env->smtputf8 = from->smtputf8;

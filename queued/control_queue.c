@@ -88,6 +88,7 @@ message_json(const struct store_message *m)
 	json_object_set_new(o, "sender", request_text(m->env.sender));
 	json_object_set_new(o, "domain", request_text(domain));
 	json_object_set_new(o, "trace", request_text(m->env.trace));
+	json_object_set_new(o, "spf", request_text(m->env.spf));
 	json_object_set_new(o, "recipients", rcpts);
 	free(domain);
 	return o;

@@ -272,6 +272,8 @@ print_whole(void *arg, json_t *m)
 	print_client(json_object_get(m, "client"));
 	if (out_str(m, "trace")[0] != '\0')
 		(void)printf("trace          %s\n", out_safe(out_str(m, "trace")));
+	if (out_str(m, "spf")[0] != '\0')
+		(void)printf("spf            %s\n", out_safe(out_str(m, "spf")));
 	if (out_str(m, "envid")[0] != '\0')
 		(void)printf("envelope id    %s\n", out_safe(out_str(m, "envid")));
 	(void)printf("recipients     %zu\n", json_array_size(recipients));

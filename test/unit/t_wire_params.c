@@ -49,6 +49,8 @@ mail_accepted(void **state)
 		    "FROM:<a@b> RET=HDRS ENVID=QQ+2B314159" },
 		{ "FROM:<a@b> ENVID=" X100, "FROM:<a@b> ENVID=" X100 },
 		{ "FROM:<a@b> RET=full\tXTRACE=01ab", "FROM:<a@b> RET=FULL XTRACE=01ab" },
+		{ "FROM:<a@b> xspf=PASS XTRACE=1", "FROM:<a@b> XTRACE=1 XSPF=pass" },
+		{ "FROM:<a@b> XSPF=softfail", "FROM:<a@b> XSPF=softfail" },
 		{ "FROM:<j\xc3\xb6@d> SMTPUTF8 BODY=8BITMIME", "FROM:<j\xc3\xb6@d> BODY=8BITMIME SMTPUTF8" },
 		{ "FROM:<a@b> smtputf8", "FROM:<a@b> SMTPUTF8" },
 		{ "FROM:<\"'); DROP TABLE q;--\"@d> SIZE=1", "FROM:<\"'); DROP TABLE q;--\"@d> SIZE=1" },
@@ -128,6 +130,11 @@ mail_refused(void **state)
 		{ "FROM:<a@b> XTRACE=", 501, "5.5.4" },
 		{ "FROM:<a@b> XTRACE=" X100, 501, "5.5.4" },
 		{ "FROM:<a@b> XTRACE=+00", 501, "5.5.4" },
+		{ "FROM:<a@b> XSPF", 501, "5.5.4" },
+		{ "FROM:<a@b> XSPF=", 501, "5.5.4" },
+		{ "FROM:<a@b> XSPF=passed", 501, "5.5.4" },
+		{ "FROM:<a@b> XSPF=pas", 501, "5.5.4" },
+		{ "FROM:<a@b> XSPF=pass XSPF=fail", 501, "5.5.4" },
 		{ "FROM:<a@b> NOTIFY=NEVER", 555, "5.5.4" },
 		{ "FROM:<a@b> FOO=1", 555, "5.5.4" },
 		{ "FROM:<a@b> FOO", 555, "5.5.4" },
@@ -266,12 +273,13 @@ format_by_extension(void **state)
 		{ WIRE_EXT_8BITMIME, "MAIL FROM:<a@b> BODY=8BITMIME", "RCPT TO:<c@d>" },
 		{ WIRE_EXT_SMTPUTF8, "MAIL FROM:<a@b> SMTPUTF8", "RCPT TO:<c@d>" },
 		{ WIRE_EXT_DSN, "MAIL FROM:<a@b> RET=HDRS ENVID=e", "RCPT TO:<c@d> NOTIFY=DELAY ORCPT=rfc822;o" },
-		{ WIRE_EXT_XHOLDFAST, "MAIL FROM:<a@b> XTRACE=t+2B", "RCPT TO:<c@d>" },
+		{ WIRE_EXT_XHOLDFAST, "MAIL FROM:<a@b> XTRACE=t+2B XSPF=fail", "RCPT TO:<c@d>" },
 		{ WIRE_EXT_PIPELINING | WIRE_EXT_CHUNKING | WIRE_EXT_STARTTLS, "MAIL FROM:<a@b>",
 		    "RCPT TO:<c@d>" },
 	};
 	struct envelope env = { .sender = xstrdup("a@b"), .body = BODY_8BITMIME, .ret = RET_HDRS,
-		.smtputf8 = true, .envid = xstrdup("e"), .trace = xstrdup("t+") };
+		.smtputf8 = true, .envid = xstrdup("e"), .trace = xstrdup("t+"),
+		.spf = xstrdup("fail") };
 	struct rcpt *r = envelope_add_rcpt(&env);
 	struct buf b = BUF_INIT;
 	size_t i;
