@@ -200,11 +200,18 @@ wire_client_attributes(const char *line)
 	return mask;
 }
 
-/* Postfix refuses a whole command for a NAME that is no host name; NULL says that there is none. */
+/*
+ * Postfix refuses a whole command for a NAME that it thinks no host has (any hyphen at the edge of a
+ * label, digits only); NULL says that there is none.
+ */
 static const char *
 usable_name(const char *name)
 {
-	if (name == NULL || name[0] == '[' || strcasecmp(name, "unknown") == 0 ||
+	size_t n = name != NULL ? strlen(name) : 0;
+
+	if (n == 0 || name[0] == '[' || name[0] == '-' || name[n - 1] == '-' ||
+	    strstr(name, ".-") != NULL || strstr(name, "-.") != NULL ||
+	    strspn(name, "0123456789.") == n || strcasecmp(name, "unknown") == 0 ||
 	    !addr_domain_valid(name, false))
 		return NULL;
 	return name;

@@ -1,6 +1,6 @@
 # deliver
 if HAVE_CMOCKA
-deliver_tests = test/unit/t_deliver test/unit/t_destination test/unit/t_outcome test/unit/t_smtp_client
+deliver_tests = test/unit/t_deliver test/unit/t_destination test/unit/t_outcome
 check_PROGRAMS += $(deliver_tests)
 TESTS += $(deliver_tests)
 test_unit_t_deliver_SOURCES = test/unit/t_deliver.c test/unit/deliver_store.c \
@@ -10,6 +10,4 @@ test_unit_t_destination_SOURCES = test/unit/t_destination.c
 test_unit_t_destination_LDADD = libqueue.a $(UNIT_LIBS)
 test_unit_t_outcome_SOURCES = test/unit/t_outcome.c
 test_unit_t_outcome_LDADD = libqueue.a $(UNIT_LIBS)
-test_unit_t_smtp_client_SOURCES = test/unit/t_smtp_client.c
-test_unit_t_smtp_client_LDADD = libqueue.a $(UNIT_LIBS)
 endif

@@ -7,4 +7,5 @@ include test/unit/rules.mk
 include test/unit/store.mk
 include test/unit/lmtp.mk
 include test/unit/deliver.mk
+include test/unit/smtp.mk
 include test/unit/milter.mk

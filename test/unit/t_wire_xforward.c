@@ -1,5 +1,5 @@
 /*
- * t_wire_xforward.c -- XFORWARD both ways.
+ * t_wire_xforward.c -- XFORWARD both ways, XCLIENT out.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -135,6 +135,99 @@ format(void **state)
 	buf_free(&b);
 }
 
+/* Only what the peer lists; never a NAME for which Postfix would refuse the whole command. */
+static void
+offered(void **state)
+{
+	static const char *const no_names[] = { "unknown", "[192.0.2.1]", "a b", "-x.test", "x-.test", "x.-y", "x-", "x..test",
+		"192.0.2.1", "" };
+	struct client_info c = { .name = NULL };
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(wire_client_attributes("XFORWARD NAME addr\tPROTO HELO LOGIN"),
+	    WIRE_CLIENT_NAME | WIRE_CLIENT_ADDR | WIRE_CLIENT_PROTO | WIRE_CLIENT_HELO);
+	assert_int_equal(wire_client_attributes("XCLIENT"), 0);
+	assert_int_equal(wire_client_attributes("XCLIENT  NAMES "), 0);
+	c.name = xstrdup("spike_1.test");
+	c.source = xstrdup("LOCAL");
+	wire_format_xforward(&b, &c, WIRE_CLIENT_NAME | WIRE_CLIENT_PORT | WIRE_CLIENT_SOURCE);
+	assert_string_equal(b.data, "XFORWARD NAME=spike_1.test SOURCE=LOCAL\r\n");
+	buf_clear(&b);
+	wire_format_xforward(&b, &c, WIRE_CLIENT_PORT | WIRE_CLIENT_IDENT);
+	assert_int_equal(b.len, 0);
+	for (size_t i = 0; i < COUNT(no_names); i++) {
+		free(c.name);
+		c.name = xstrdup(no_names[i]);
+		buf_clear(&b);
+		wire_format_xforward(&b, &c, WIRE_CLIENT_NAME);
+		assert_string_equal(b.data, "XFORWARD NAME=[UNAVAILABLE]\r\n");
+		buf_clear(&b);
+		wire_format_xclient(&b, &c, WIRE_CLIENT_NAME);
+		assert_string_equal(b.data, "XCLIENT NAME=[UNAVAILABLE]\r\n");
+	}
+	client_info_clear(&c);
+	buf_free(&b);
+}
+
+static void
+xclient(void **state)
+{
+	static const struct {
+		const char	*proto, *said;
+	} protos[] = {
+		{ "SMTP", " PROTO=SMTP" }, { "ESMTP", " PROTO=ESMTP" }, { "esmtps", " PROTO=ESMTP" },
+		{ "UTF8SMTPS", " PROTO=ESMTP" }, { "LMTP", "" }, { NULL, "" },
+	};
+	struct client_info c = { .name = NULL };
+	struct buf b = BUF_INIT, want = BUF_INIT;
+	char big[256];
+
+	(void)state;
+	wire_format_xclient(&b, &c, WIRE_CLIENT_ALL);
+	assert_string_equal(b.data, "XCLIENT NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] PORT=[UNAVAILABLE] "
+				    "HELO=[UNAVAILABLE]\r\n");
+	c.addr = xstrdup("IPv6:2001:db8::1");
+	c.helo = xstrdup("a=b\r\nQUIT");
+	c.ident = xstrdup("never said");
+	for (size_t i = 0; i < COUNT(protos); i++) {
+		free(c.proto);
+		c.proto = protos[i].proto != NULL ? xstrdup(protos[i].proto) : NULL;
+		buf_clear(&b);
+		buf_clear(&want);
+		wire_format_xclient(&b, &c, WIRE_CLIENT_ADDR | WIRE_CLIENT_PROTO | WIRE_CLIENT_HELO |
+		    WIRE_CLIENT_IDENT);
+		buf_printf(&want, "XCLIENT ADDR=IPv6:2001:db8::1%s HELO=a+3Db+0D+0AQUIT\r\n", protos[i].said);
+		assert_string_equal(b.data, want.data);
+	}
+	/* one line of 512 octets, values of 255: a HELO that does not fit is left to EHLO */
+	memset(big, '=', 255);
+	big[255] = '\0';
+	free(c.helo);
+	c.helo = xstrdup(big);
+	buf_clear(&b);
+	wire_format_xclient(&b, &c, WIRE_CLIENT_ADDR | WIRE_CLIENT_HELO);
+	assert_string_equal(b.data, "XCLIENT ADDR=IPv6:2001:db8::1\r\n");
+	memset(big, 'h', 255);
+	free(c.helo);
+	c.helo = xstrdup(big);
+	buf_clear(&b);
+	wire_format_xclient(&b, &c, WIRE_CLIENT_ADDR | WIRE_CLIENT_HELO);
+	assert_int_equal(b.len, strlen("XCLIENT ADDR=IPv6:2001:db8::1 HELO=\r\n") + 255);
+	memset(big, 'n', 255);
+	for (size_t i = 50; i < 255; i += 50)
+		big[i] = '.';
+	c.name = xstrdup(big);
+	buf_clear(&b);
+	wire_format_xclient(&b, &c, WIRE_CLIENT_ALL);
+	assert_true(b.len <= 512);
+	assert_null(strstr(b.data, "HELO="));
+	assert_non_null(strstr(b.data, "ADDR="));
+	client_info_clear(&c);
+	buf_free(&b);
+	buf_free(&want);
+}
+
 int
 main(void)
 {
@@ -142,6 +235,8 @@ main(void)
 		cmocka_unit_test(merge),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(format),
+		cmocka_unit_test(offered),
+		cmocka_unit_test(xclient),
 	};
 
 	return cmocka_run_group_tests_name("wire_xforward", tests, NULL, NULL);
