@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <openssl/err.h>
+#include <openssl/x509err.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,8 +35,12 @@ static const struct {
 	    "the peer had trouble of its own (alert: internal error): see its log" },
 	{ ERR_LIB_SSL, SSL_R_TLSV1_UNRECOGNIZED_NAME,
 	    "the peer has no certificate for this name (alert: unrecognized name)" },
+	{ ERR_LIB_X509, X509_R_KEY_VALUES_MISMATCH, "it does not belong to the certificate" },
+	{ ERR_LIB_X509, X509_R_KEY_TYPE_MISMATCH, "it does not belong to the certificate" },
 	{ ERR_LIB_SSL, SSL_R_DH_KEY_TOO_SMALL, "the peer's DH parameters are too small" },
+#ifdef SSL_R_UNEXPECTED_EOF_WHILE_READING		/* OpenSSL 3 */
 	{ ERR_LIB_SSL, SSL_R_UNEXPECTED_EOF_WHILE_READING, "lost connection" },
+#endif
 };
 
 char *
@@ -44,6 +49,8 @@ tls_library_error(const char *fallback)
 	unsigned long e = ERR_get_error();
 	const char *reason = e != 0 ? ERR_reason_error_string(e) : NULL;
 
+	if (ERR_GET_LIB(e) == ERR_LIB_SYS)
+		reason = strerror(ERR_GET_REASON(e));
 	for (size_t i = 0; e != 0 && i < sizeof(plainer) / sizeof(plainer[0]); i++)
 		if (ERR_GET_LIB(e) == plainer[i].lib && ERR_GET_REASON(e) == plainer[i].reason)
 			reason = plainer[i].words;

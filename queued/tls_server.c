@@ -22,13 +22,10 @@ load(SSL_CTX *ctx, const char *cert_file, const char *key_file, char **why)
 	if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1) {
 		reason = tls_library_error("no certificate in it");
 		*why = xasprintf("cannot use the certificate %s: %s", cert_file, reason);
-	} else if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1) {
+	} else if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1 ||
+	    SSL_CTX_check_private_key(ctx) != 1) {
 		reason = tls_library_error("no private key in it");
 		*why = xasprintf("cannot use the key %s: %s", key_file, reason);
-	} else if (SSL_CTX_check_private_key(ctx) != 1) {
-		reason = tls_library_error("unknown error");
-		*why = xasprintf("the key %s does not belong to the certificate %s", key_file,
-		    cert_file);
 	} else {
 		return 0;
 	}

@@ -9,3 +9,4 @@ include test/unit/lmtp.mk
 include test/unit/deliver.mk
 include test/unit/smtp.mk
 include test/unit/milter.mk
+include test/unit/tls.mk
