@@ -5,7 +5,7 @@ QUEUE_LIBS = libqueue.a $(COMMON_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS)
 
 # store
 libqueue_a_SOURCES += queued/store.c queued/store.h queued/store_id.c queued/store_id.h \
-	queued/store_job.c queued/store_intake.c queued/store_intake.h \
+	queued/store_job.c queued/store_note.c queued/store_intake.c queued/store_intake.h \
 	queued/store_request.c queued/store_request.h \
 	queued/store_thread.c queued/store_thread.h queued/store_work.c queued/store_work.h \
 	queued/store_work_read.c \
@@ -13,14 +13,17 @@ libqueue_a_SOURCES += queued/store.c queued/store.h queued/store_id.c queued/sto
 	queued/store_sql.c queued/store_sql.h queued/store_sqlite.c queued/store_sqlite.h \
 	queued/store_sqlite_file.c queued/store_sqlite_open.c queued/store_sqlite_write.c \
 	queued/store_sqlite_change.c queued/store_sqlite_read.c queued/store_sqlite_list.c \
-	queued/store_sqlite_idle.c queued/store_sqlite_room.c
+	queued/store_sqlite_idle.c queued/store_sqlite_room.c \
+	queued/store_sqlite_clock.c queued/store_sqlite_lease.c queued/store_sqlite_note.c
 nodist_libqueue_a_SOURCES = queued/schema.inc
-EXTRA_DIST += queued/schema.sql
+store_schema = queued/schema.sql queued/schema_2.sql
+EXTRA_DIST += $(store_schema)
 BUILT_SOURCES += queued/schema.inc
 CLEANFILES += queued/schema.inc
 queued/store_sqlite_open.$(OBJEXT): queued/schema.inc
-queued/schema.inc: $(srcdir)/queued/schema.sql
-	$(AM_V_GEN)$(MKDIR_P) queued && $(SQL_TO_C) $(srcdir)/queued/schema.sql >$@.tmp && mv $@.tmp $@
+queued/schema.inc: $(srcdir)/queued/schema.sql $(srcdir)/queued/schema_2.sql
+	$(AM_V_GEN)$(MKDIR_P) queued && for f in $(store_schema); do \
+	  $(SQL_TO_C) $(srcdir)/$$f && echo ,; done >$@.tmp && mv $@.tmp $@
 
 # lmtp
 libqueue_a_SOURCES += queued/header_scan.c queued/header_scan.h \

@@ -266,21 +266,36 @@ store_state(const struct store *s)
 }
 
 /* --- delivery ------------------------------------------------------------ */
-void
-store_lease(struct store *s, const char *domain, int64_t now, size_t max, store_lease_cb *cb,
-    void *arg)
+static void
+lease(struct store *s, struct engine_lease l, store_lease_cb *cb, void *arg)
 {
 	struct request *r = request_new(REQ_LEASE, arg);
 
-	r->u.lease.domain = xstrdup(domain);
-	r->u.lease.now = now;
-	r->u.lease.max = max < LEASE_MAX ? max : LEASE_MAX;
+	r->u.lease.l = l;
+	r->u.lease.l.domain = xstrdup(l.domain);
+	if (l.max > LEASE_MAX)
+		r->u.lease.l.max = LEASE_MAX;
 	r->u.lease.cb = cb;
 	if (s->closing) {
 		r->answered = true;
 		r->result = STORE_FAULT;
 	}
 	store_submit(s, r);
+}
+
+void
+store_lease(struct store *s, const char *domain, int64_t now, size_t max, store_lease_cb *cb,
+    void *arg)
+{
+	lease(s, (struct engine_lease) { .domain = domain, .now = now, .max = max }, cb, arg);
+}
+
+void
+store_lease_aged(struct store *s, const char *domain, int64_t before, bool unwarned, size_t max,
+    store_lease_cb *cb, void *arg)
+{
+	lease(s, (struct engine_lease) { .domain = domain, .now = before, .aged = true,
+	    .unwarned = unwarned, .max = max }, cb, arg);
 }
 
 void

@@ -190,6 +190,12 @@ void	store_domains(struct store *, store_domains_cb *, void *arg);
  */
 void	store_shift_clock(struct store *, int64_t delta);
 
+/* A few words to remember beside mail, e.g. the day of the last digest. value NULL: forget them. Copied;
+ * written in the next batch. The callback gets NULL when there are none. */
+typedef void store_note_cb(void *arg, enum store_result, const char *value);
+void	store_put_note(struct store *, const char *name, const char *value);
+void	store_note(struct store *, const char *name, store_note_cb *, void *arg);
+
 /* --- destinations -------------------------------------------------------- */
 /* What survives a restart of a destination that is not simply up. */
 struct store_destination {

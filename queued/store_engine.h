@@ -40,7 +40,7 @@ struct store_record {
 	int64_t		 arrival;
 	uint64_t	 size;
 	bool		 chunked;	/* the body is in chunk rows already */
-	const char	*sender, *envid, *trace;
+	const char	*sender, *envid, *trace, *spf, *route;
 	enum body_type	 body;
 	enum dsn_ret	 ret;
 	bool		 smtputf8;
@@ -48,6 +48,20 @@ struct store_record {
 			*client_ident, *client_source;
 	size_t		 nrcpt;
 	struct store_record_rcpt rcpt[];
+};
+
+/* What to lease, and what was found. */
+struct engine_lease {
+	const char	*domain;
+	int64_t		 now;		/* due by then; aged: arrived by then */
+	bool		 aged;		/* store_lease_aged() */
+	bool		 unwarned;
+	size_t		 max;
+	/* out */
+	struct job	*jobs;		/* oldest first */
+	size_t		 njobs;
+	int64_t		 next_due;
+	struct job	*broken;	/* their bodies are not whole: to be settled, never delivered */
 };
 
 /* An operator's change on its way through the queue: one step of it is done at a time. */
@@ -88,14 +102,13 @@ struct engine_ops {
 	enum engine_result (*change)(struct store_engine *, const struct leases *,
 		    struct engine_change *);
 	enum engine_result (*shift_clock)(struct store_engine *, int64_t delta);
+	enum engine_result (*put_destination)(struct store_engine *,
+		    const struct store_destination *);
+	enum engine_result (*put_outage)(struct store_engine *, const struct store_outage *);
+	enum engine_result (*put_note)(struct store_engine *, const char *name, const char *value);
 
-	/*
-	 * Reads. What lease finds is in `leases' when it returns. A message whose body is
-	 * not whole comes out in *broken, also leased: it must be settled, never delivered.
-	 */
-	enum engine_result (*lease)(struct store_engine *, struct leases *, const char *domain,
-		    int64_t now, size_t max, struct job **jobs, size_t *njobs, int64_t *next_due,
-		    struct job **broken);
+	/* Reads. What lease finds, the broken ones too, is in `leases' when it returns. */
+	enum engine_result (*lease)(struct store_engine *, struct leases *, struct engine_lease *);
 	enum engine_result (*body)(struct store_engine *, int64_t id, unsigned seq, char **data,
 		    size_t *len, bool *last);
 	enum engine_result (*domains)(struct store_engine *, struct store_domain **, size_t *n);
@@ -103,6 +116,12 @@ struct engine_ops {
 	enum engine_result (*list)(struct store_engine *, const struct leases *,
 		    const struct store_filter *, int64_t after, size_t max,
 		    struct store_message **, size_t *n);
+	enum engine_result (*destinations)(struct store_engine *, struct store_destination **,
+		    size_t *n);
+	/* destination NULL: of all. */
+	enum engine_result (*outages)(struct store_engine *, const char *destination, size_t max,
+		    struct store_outage **, size_t *n);
+	enum engine_result (*note)(struct store_engine *, const char *name, char **value);
 
 	/* Between batches, after the answers went out: what keeps commits cheap (a checkpoint). */
 	enum engine_result (*tidy)(struct store_engine *);

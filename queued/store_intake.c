@@ -160,12 +160,19 @@ put_text(char **tail, const char *s)
 	return at;
 }
 
+/* What a recipient is queued under. */
 static const char *
-put_domain(char **tail, const char *address)
+domain_of(const struct envelope *env, size_t i)
+{
+	return env->route != NULL ? env->route : addr_domain(env->rcpt[i].address);
+}
+
+static const char *
+put_domain(char **tail, const char *domain)
 {
 	char *at = *tail;
 
-	(void)put_text(tail, addr_domain(address));
+	(void)put_text(tail, domain);
 	addr_lower(at);
 	return at;
 }
@@ -176,18 +183,22 @@ record_new(const struct envelope *env)
 	const struct client_info *c = &env->client;
 	size_t size = sizeof(struct store_record) + env->nrcpt * sizeof(struct store_record_rcpt)
 	    + text_size(env->sender) + 1 + text_size(env->envid) + text_size(env->trace)
+	    + text_size(env->spf) + text_size(env->route)
 	    + text_size(c->name) + text_size(c->addr) + text_size(c->port) + text_size(c->proto)
 	    + text_size(c->helo) + text_size(c->ident) + text_size(c->source);
 	struct store_record *m;
 	char *tail;
 
 	for (size_t i = 0; i < env->nrcpt; i++)
-		size += 2 * text_size(env->rcpt[i].address) + text_size(env->rcpt[i].orcpt);
+		size += text_size(env->rcpt[i].address) + text_size(domain_of(env, i))
+		    + text_size(env->rcpt[i].orcpt);
 	m = xcalloc(1, size);
 	tail = (char *)&m->rcpt[env->nrcpt];
 	m->sender = put_text(&tail, env->sender != NULL ? env->sender : "");
 	m->envid = put_text(&tail, env->envid);
 	m->trace = put_text(&tail, env->trace);
+	m->spf = put_text(&tail, env->spf);
+	m->route = put_text(&tail, env->route);
 	m->body = env->body;
 	m->ret = env->ret;
 	m->smtputf8 = env->smtputf8;
@@ -201,7 +212,7 @@ record_new(const struct envelope *env)
 	m->nrcpt = env->nrcpt;
 	for (size_t i = 0; i < env->nrcpt; i++) {
 		m->rcpt[i].address = put_text(&tail, env->rcpt[i].address);
-		m->rcpt[i].domain = put_domain(&tail, env->rcpt[i].address);
+		m->rcpt[i].domain = put_domain(&tail, domain_of(env, i));
 		m->rcpt[i].orcpt = put_text(&tail, env->rcpt[i].orcpt);
 		m->rcpt[i].notify = env->rcpt[i].notify;
 	}

@@ -37,6 +37,20 @@ free_jobs(struct job *list)
 }
 
 static void
+free_destination(struct store_destination *d)
+{
+	free(d->destination);
+	free(d->reason);
+}
+
+static void
+free_outage(struct store_outage *o)
+{
+	free(o->destination);
+	free(o->reason);
+}
+
+static void
 free_settle(struct request *r)
 {
 	size_t n = r->u.settle.job->nrcpt;
@@ -98,8 +112,8 @@ request_free(struct request **rp)
 		free_settle(r);
 		break;
 	case REQ_LEASE:
-		free(r->u.lease.domain);
-		free_jobs(r->u.lease.jobs);
+		free_lent(r->u.lease.l.domain);
+		free_jobs(r->u.lease.l.jobs);
 		break;
 	case REQ_BODY:
 		free(r->u.body.data);
@@ -114,6 +128,28 @@ request_free(struct request **rp)
 		for (size_t i = 0; i < r->u.list.n; i++)
 			store_message_clear(&r->u.list.v[i]);
 		free(r->u.list.v);
+		break;
+	case REQ_PUT_DESTINATION:
+		free_destination(&r->u.put_destination);
+		break;
+	case REQ_PUT_OUTAGE:
+		free_outage(&r->u.put_outage);
+		break;
+	case REQ_PUT_NOTE:
+	case REQ_NOTE:
+		free(r->u.note.name);
+		free(r->u.note.value);
+		break;
+	case REQ_DESTINATIONS:
+		for (size_t i = 0; i < r->u.destinations.n; i++)
+			free_destination(&r->u.destinations.v[i]);
+		free(r->u.destinations.v);
+		break;
+	case REQ_OUTAGES:
+		for (size_t i = 0; i < r->u.outages.n; i++)
+			free_outage(&r->u.outages.v[i]);
+		free(r->u.outages.v);
+		free(r->u.outages.destination);
 		break;
 	case REQ_DROP:
 	case REQ_SHIFT:
@@ -131,8 +167,8 @@ return_jobs(struct store *s, struct request *r)
 {
 	struct job *job;
 
-	while ((job = r->u.lease.jobs) != NULL) {
-		r->u.lease.jobs = job->next;
+	while ((job = r->u.lease.l.jobs) != NULL) {
+		r->u.lease.l.jobs = job->next;
 		job->next = NULL;
 		store_submit(s, request_settle_all(&job, SETTLE_UNTRIED, NULL));
 	}
@@ -141,14 +177,14 @@ return_jobs(struct store *s, struct request *r)
 static void
 finish_lease(struct store *s, struct request *r)
 {
-	struct job *jobs = r->u.lease.jobs;
+	struct job *jobs = r->u.lease.l.jobs;
 
 	if (r->forgotten) {
 		return_jobs(s, r);
 		return;
 	}
-	r->u.lease.jobs = NULL;		/* the callee's */
-	r->u.lease.cb(r->arg, r->result, jobs, r->u.lease.njobs, r->u.lease.next_due);
+	r->u.lease.l.jobs = NULL;	/* the callee's */
+	r->u.lease.cb(r->arg, r->result, jobs, r->u.lease.l.njobs, r->u.lease.l.next_due);
 }
 
 /* Those whose answer is data: without a callback there is nothing to do. */
@@ -165,8 +201,15 @@ finish_read(struct request *r)
 		r->u.domains.cb(r->arg, r->result, r->u.domains.v, ok ? r->u.domains.n : 0);
 	else if (r->kind == REQ_TOTALS)
 		r->u.totals.cb(r->arg, r->result, ok ? &r->u.totals.t : NULL);
-	else
+	else if (r->kind == REQ_LIST)
 		r->u.list.cb(r->arg, r->result, r->u.list.v, ok ? r->u.list.n : 0);
+	else if (r->kind == REQ_DESTINATIONS)
+		r->u.destinations.cb(r->arg, r->result, r->u.destinations.v,
+		    ok ? r->u.destinations.n : 0);
+	else if (r->kind == REQ_OUTAGES)
+		r->u.outages.cb(r->arg, r->result, r->u.outages.v, ok ? r->u.outages.n : 0);
+	else
+		r->u.note.cb(r->arg, r->result, ok ? r->u.note.value : NULL);
 }
 
 void
@@ -194,10 +237,16 @@ request_finish(struct store *s, struct request *r)
 	case REQ_DOMAINS:
 	case REQ_TOTALS:
 	case REQ_LIST:
+	case REQ_DESTINATIONS:
+	case REQ_OUTAGES:
+	case REQ_NOTE:
 		finish_read(r);
 		break;
 	case REQ_DROP:
 	case REQ_SHIFT:
+	case REQ_PUT_DESTINATION:
+	case REQ_PUT_OUTAGE:
+	case REQ_PUT_NOTE:
 		break;
 	}
 }

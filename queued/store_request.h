@@ -26,12 +26,18 @@ enum request_kind {
 	REQ_DROP,
 	REQ_SETTLE,
 	REQ_SHIFT,
+	REQ_PUT_DESTINATION,
+	REQ_PUT_OUTAGE,
+	REQ_PUT_NOTE,
 	/* reads */
 	REQ_LEASE,
 	REQ_BODY,
 	REQ_DOMAINS,
 	REQ_TOTALS,
-	REQ_LIST
+	REQ_LIST,
+	REQ_DESTINATIONS,
+	REQ_OUTAGES,
+	REQ_NOTE
 };
 
 struct request {
@@ -75,13 +81,15 @@ struct request {
 		struct {
 			int64_t			 delta;
 		} shift;
+		struct store_destination	 put_destination;	/* strings are ours, as below */
+		struct store_outage		 put_outage;
 		struct {
-			char			*domain;
-			int64_t			 now;
-			size_t			 max;
-			struct job		*jobs;
-			size_t			 njobs;
-			int64_t			 next_due;
+			char			*name;
+			char			*value;		/* put: NULL none; read: the answer */
+			store_note_cb		*cb;		/* read */
+		} note;
+		struct {
+			struct engine_lease	 l;		/* the domain is ours */
 			store_lease_cb		*cb;
 		} lease;
 		struct {
@@ -109,6 +117,18 @@ struct request {
 			size_t			 n;
 			store_list_cb		*cb;
 		} list;
+		struct {
+			struct store_destination *v;
+			size_t			 n;
+			store_destinations_cb	*cb;
+		} destinations;
+		struct {
+			char			*destination;	/* NULL: of all */
+			size_t			 max;
+			struct store_outage	*v;
+			size_t			 n;
+			store_outages_cb	*cb;
+		} outages;
 	} u;
 };
 STAILQ_HEAD(request_list, request);

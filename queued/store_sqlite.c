@@ -155,6 +155,7 @@ static enum engine_result
 begin(struct store_engine *e)
 {
 	forget_totals(e);
+	e->shift_before = e->shift;
 	return sq_run(e, sq_stmt(e, SQL_BEGIN));
 }
 
@@ -193,6 +194,7 @@ static void
 rollback(struct store_engine *e)
 {
 	forget_totals(e);
+	e->shift = e->shift_before;
 	if (e->db != NULL && !sqlite3_get_autocommit(e->db)) {
 		char why[sizeof(e->error)];
 
@@ -248,11 +250,17 @@ const struct engine_ops store_sqlite = {
 	.settle = sq_settle,
 	.change = sq_change,
 	.shift_clock = sq_shift_clock,
+	.put_destination = sq_put_destination,
+	.put_outage = sq_put_outage,
+	.put_note = sq_put_note,
 	.lease = sq_lease,
 	.body = sq_body,
 	.domains = sq_domains,
 	.totals = sq_totals,
 	.list = sq_list,
+	.destinations = sq_destinations,
+	.outages = sq_outages,
+	.note = sq_note,
 	.tidy = sq_tidy,
 	.idle = sq_idle,
 	.last_id = last_id,

@@ -39,6 +39,9 @@ struct store_engine {
 	/* changes of totals in the open transaction */
 	int64_t		 messages, bytes, recipients, held, quarantined;
 
+	int64_t		 shift;		/* wall seconds = the queue's time + shift (schema_2.sql) */
+	int64_t		 shift_before;	/* the open transaction */
+
 	int64_t		 wal_good;	/* bytes of the log up to the last good commit */
 	bool		 wal_spent;	/* all of it is in the database file, durably */
 	int		 wal_pages;
@@ -46,6 +49,7 @@ struct store_engine {
 
 	int64_t		 last_id;	/* at open: what is older and not whole is an orphan */
 	bool		 orphans;	/* there may be some */
+	int64_t		 outages_at;	/* wall seconds: looked for old outages; 0 never */
 	uint64_t	 free_bytes;
 	char		 error[320];
 };
@@ -95,6 +99,7 @@ enum engine_result sq_settle(struct store_engine *, const struct job *, const st
 struct sq_leave {
 	int64_t		 message_id, arrival, now;
 	const char	*disposition, *sender, *recipient, *relay, *reply, *who;
+	bool		 duplicate;	/* an attempt before may have delivered it too */
 };
 /* The ledger row, then the recipient's; one that is in this state no more is left alone. */
 enum engine_result sq_leave(struct store_engine *, int64_t rcpt_id, enum rcpt_state,
@@ -105,22 +110,39 @@ enum engine_result sq_message_end(struct store_engine *, int64_t id, uint64_t si
 
 /* --- store_sqlite_change.c ----------------------------------------------- */
 enum engine_result sq_change(struct store_engine *, const struct leases *, struct engine_change *);
+
+/* --- store_sqlite_clock.c ------------------------------------------------ */
+int64_t		 sq_to_wall(const struct store_engine *, int64_t queue_time);
+int64_t		 sq_from_wall(const struct store_engine *, int64_t wall);
 enum engine_result sq_shift_clock(struct store_engine *, int64_t);
-/* At start: what is due in more than a week and a day was written by a clock gone wrong. */
-enum engine_result sq_clamp(struct store_engine *, int64_t now);
+/* At start: learns the queue's time, and makes due now what is due in more than a week and a day:
+ * it was written by a clock gone wrong. */
+enum engine_result sq_clock_start(struct store_engine *, int64_t now);
 
 /* --- store_sqlite_read.c ------------------------------------------------- */
 /* Fills a zeroed envelope from a row of SQL_MESSAGE_GET. */
 void		 sq_envelope(sqlite3_stmt *, struct envelope *);
-enum engine_result sq_lease(struct store_engine *, struct leases *, const char *, int64_t, size_t,
-	    struct job **, size_t *, int64_t *, struct job **);
 enum engine_result sq_body(struct store_engine *, int64_t, unsigned, char **, size_t *, bool *);
+/* Are the chunks that a job needs all there? Takes the body along when it is small. */
+enum engine_result sq_job_body(struct store_engine *, struct job *, bool *whole);
+
+/* --- store_sqlite_lease.c ------------------------------------------------ */
+enum engine_result sq_lease(struct store_engine *, struct leases *, struct engine_lease *);
 
 /* --- store_sqlite_list.c ------------------------------------------------- */
 enum engine_result sq_domains(struct store_engine *, struct store_domain **, size_t *);
 enum engine_result sq_totals(struct store_engine *, struct store_totals *);
 enum engine_result sq_list(struct store_engine *, const struct leases *,
 	    const struct store_filter *, int64_t, size_t, struct store_message **, size_t *);
+
+/* --- store_sqlite_note.c ------------------------------------------------- */
+enum engine_result sq_put_destination(struct store_engine *, const struct store_destination *);
+enum engine_result sq_put_outage(struct store_engine *, const struct store_outage *);
+enum engine_result sq_put_note(struct store_engine *, const char *, const char *);
+enum engine_result sq_destinations(struct store_engine *, struct store_destination **, size_t *);
+enum engine_result sq_outages(struct store_engine *, const char *, size_t, struct store_outage **,
+	    size_t *);
+enum engine_result sq_note(struct store_engine *, const char *, char **);
 
 /* --- store_sqlite_room.c ------------------------------------------------- */
 bool		 sq_room(struct store_engine *, uint64_t bytes);

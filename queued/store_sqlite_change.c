@@ -1,5 +1,5 @@
 /*
- * store_sqlite_change.c -- what an operator or a jump of the clock changes.
+ * store_sqlite_change.c -- what an operator changes.
  *
  * A change of many recipients goes through the queue in the order of their ids, CHANGE_STEP
  * at a time, each step durable by itself, so that intake and delivery go on
@@ -14,7 +14,6 @@
 #include "queued/store_sqlite.h"
 
 #define CHANGE_STEP	1000
-#define CLAMP_AHEAD	(8 * 86400)	/* the longest step of a schedule is 7 days */
 
 struct found {
 	int64_t		 id;
@@ -59,7 +58,7 @@ scan(struct store_engine *e, const struct leases *leases, struct engine_change *
 	sq_int(st, 1, c->cursor);
 	sq_int(st, 2, last_rcpt);
 	sq_int(st, 3, states);
-	sq_int(st, 4, c->what == CHANGE_RETRY ? c->now : INT64_MIN);
+	sq_int(st, 4, c->what == CHANGE_RETRY ? sq_from_wall(e, c->now) : INT64_MIN);
 	sq_text(st, 5, c->filter.domain);
 	sq_text(st, 6, c->filter.sender);
 	sq_int(st, 7, CHANGE_STEP);
@@ -82,14 +81,19 @@ scan(struct store_engine *e, const struct leases *leases, struct engine_change *
 
 /* --- what happens to them ------------------------------------------------ */
 static enum engine_result
-set_state(struct store_engine *e, const struct found *f, enum rcpt_state state, const int64_t *next)
+set_state(struct store_engine *e, const struct engine_change *c, const struct found *f,
+    enum rcpt_state state)
 {
-	sqlite3_stmt *st = sq_stmt(e, SQL_RCPT_STATE);
+	sqlite3_stmt *st = sq_stmt(e, c->what == CHANGE_RELEASE ? SQL_RCPT_RELEASE : SQL_RCPT_STATE);
 
 	sq_int(st, 1, f->id);
-	sq_int(st, 2, state);
-	if (next != NULL)
-		sq_int(st, 3, *next);
+	if (c->what == CHANGE_RELEASE) {
+		sq_int(st, 2, sq_from_wall(e, c->now));
+	} else {
+		sq_int(st, 2, state);
+		if (c->what == CHANGE_RETRY)
+			sq_int(st, 3, sq_from_wall(e, c->now));
+	}
 	e->held += (state == RCPT_HELD) - (f->state == RCPT_HELD);
 	e->quarantined += (state == RCPT_QUARANTINED) - (f->state == RCPT_QUARANTINED);
 	return sq_run(e, st);
@@ -109,7 +113,7 @@ dispose(struct store_engine *e, const struct engine_change *c, const struct foun
 
 	sq_int(st, 1, id);
 	if (sq_row(e, st, &r)) {
-		leave.arrival = sqlite3_column_int64(st, 0);
+		leave.arrival = sq_to_wall(e, sqlite3_column_int64(st, 0));
 		size = (uint64_t)sqlite3_column_int64(st, 1);
 		sq_envelope(st, &env);
 		(void)sqlite3_reset(st);
@@ -128,10 +132,10 @@ change_one(struct store_engine *e, const struct engine_change *c, const struct f
 {
 	switch (c->what) {
 	case CHANGE_HOLD:
-		return set_state(e, f, RCPT_HELD, NULL);
+		return set_state(e, c, f, RCPT_HELD);
 	case CHANGE_RELEASE:
 	case CHANGE_RETRY:
-		return set_state(e, f, RCPT_QUEUED, &c->now);
+		return set_state(e, c, f, RCPT_QUEUED);
 	case CHANGE_DELETE:
 		return dispose(e, c, f);
 	}
@@ -193,56 +197,5 @@ sq_change(struct store_engine *e, const struct leases *leases, struct engine_cha
 	free(found);
 	if (r != ENGINE_OK)
 		*c = before;
-	return r;
-}
-
-/* --- the clock ----------------------------------------------------------- */
-enum engine_result
-sq_shift_clock(struct store_engine *e, int64_t delta)
-{
-	sqlite3_stmt *st = sq_stmt(e, SQL_SHIFT_RCPT);
-	enum engine_result r;
-
-	sq_int(st, 1, delta);
-	if ((r = sq_run(e, st)) != ENGINE_OK)
-		return r;
-	st = sq_stmt(e, SQL_SHIFT_MESSAGE);
-	sq_int(st, 1, delta);
-	return sq_run(e, st);
-}
-
-static enum engine_result
-clamp_domain(struct store_engine *e, const char *domain, int64_t now)
-{
-	sqlite3_stmt *st = sq_stmt(e, SQL_CLAMP);
-
-	sq_text(st, 1, domain);
-	sq_int(st, 2, now + CLAMP_AHEAD);
-	sq_int(st, 3, now);
-	return sq_run(e, st);
-}
-
-/* From domain to domain by the index, so that it costs nothing when there is nothing to do. */
-enum engine_result
-sq_clamp(struct store_engine *e, int64_t now)
-{
-	char *domain = xstrdup("");
-	enum engine_result r = ENGINE_OK;
-
-	while (r == ENGINE_OK && domain != NULL) {
-		sqlite3_stmt *st;
-		char *after = NULL;
-
-		r = clamp_domain(e, domain, now);
-		st = sq_stmt(e, SQL_DOMAIN_AFTER);
-		sq_text(st, 1, domain);
-		if (r == ENGINE_OK && sq_row(e, st, &r)) {
-			after = sq_column_dup(st, 0);
-			(void)sqlite3_reset(st);
-		}
-		free(domain);
-		domain = after;
-	}
-	free(domain);
 	return r;
 }

@@ -10,6 +10,7 @@
 #include "queued/store_sqlite.h"
 
 #define PRUNE_STEP	500
+#define OUTAGES_MAX	10000
 #define VACUUM_MIN	4096	/* free pages not worth the trouble */
 #define LOOK_AGAIN	3600	/* seconds, while the ledger has rows */
 #define RETRY_PAGES	16	/* a checkpoint that found no room is tried again after this many */
@@ -75,6 +76,25 @@ prune_ledger(struct store_engine *e, int64_t now, bool *pruned, bool *rows)
 	return sq_run(e, st);
 }
 
+/* --- outages ------------------------------------------------------------- */
+/* Few rows, so all at once. */
+static enum engine_result
+prune_outages(struct store_engine *e, int64_t now, bool *pruned)
+{
+	sqlite3_stmt *st = sq_stmt(e, SQL_OUTAGE_PRUNE);
+	enum engine_result r;
+
+	*pruned = false;
+	if (e->outages_at != 0 && now >= e->outages_at && now - e->outages_at < LOOK_AGAIN)
+		return ENGINE_OK;
+	e->outages_at = now;
+	sq_int(st, 1, now - (int64_t)e->retention);
+	sq_int(st, 2, OUTAGES_MAX);
+	r = sq_run(e, st);
+	*pruned = r == ENGINE_OK && sqlite3_changes(e->db) != 0;
+	return r;
+}
+
 /* --- free pages ---------------------------------------------------------- */
 static enum engine_result
 vacuum(struct store_engine *e, bool *freed)
@@ -103,6 +123,8 @@ sq_idle(struct store_engine *e, int64_t now, int *again)
 		r = drop_orphan(e, &more);
 	if (r == ENGINE_OK && !more)
 		r = prune_ledger(e, now, &more, &rows);
+	if (r == ENGINE_OK && !more)
+		r = prune_outages(e, now, &more);
 	if (r == ENGINE_OK && !more)
 		r = vacuum(e, &more);
 	if (r == ENGINE_OK && !more)

@@ -19,6 +19,8 @@ arrival_of(struct store_engine *e, int64_t id, int64_t *arrival)
 
 	sq_int(st, 1, id);
 	r = sq_number(e, st, arrival);
+	if (r == ENGINE_OK)
+		*arrival = sq_to_wall(e, *arrival);
 	return r == ENGINE_NOT_FOUND ? ENGINE_OK : r;
 }
 
@@ -31,7 +33,7 @@ add_state(struct store_engine *e, sqlite3_stmt *st, struct store_domain *d)
 	switch ((enum rcpt_state)sqlite3_column_int(st, 1)) {
 	case RCPT_QUEUED:
 		d->queued = recipients;
-		d->next_due = sqlite3_column_int64(st, 3);
+		d->next_due = sq_to_wall(e, sqlite3_column_int64(st, 3));
 		d->messages = (uint64_t)sqlite3_column_int64(st, 5);
 		return arrival_of(e, sqlite3_column_int64(st, 4), &d->oldest);
 	case RCPT_HELD:
@@ -133,10 +135,13 @@ list_rcpts(struct store_engine *e, const struct leases *leases, const char *doma
 		to->address = sq_column_dup(st, 1);
 		to->state = (enum rcpt_state)sqlite3_column_int(st, 2);
 		to->attempts = (unsigned)sqlite3_column_int(st, 3);
-		to->next_attempt = sqlite3_column_int64(st, 4);
+		to->next_attempt = sq_to_wall(e, sqlite3_column_int64(st, 4));
 		to->last_attempt = sqlite3_column_int64(st, 5);
+		if (to->last_attempt != 0)
+			to->last_attempt = sq_to_wall(e, to->last_attempt);
 		to->code = sqlite3_column_int(st, 6);
 		to->reply = reply_text(st);
+		to->unsure = sqlite3_column_int(st, 12) != 0;
 		to->active = to->state == RCPT_QUEUED && leases_has(leases, m->message_id,
 		    (const char *)sqlite3_column_text(st, 0));
 	}
@@ -155,7 +160,7 @@ list_message(struct store_engine *e, const struct leases *leases, const char *do
 	sq_int(st, 1, id);
 	if (!sq_row(e, st, &r))
 		return r == ENGINE_OK ? ENGINE_NOT_FOUND : r;
-	m->arrival = sqlite3_column_int64(st, 0);
+	m->arrival = sq_to_wall(e, sqlite3_column_int64(st, 0));
 	m->size = (uint64_t)sqlite3_column_int64(st, 1);
 	sq_envelope(st, &m->env);
 	(void)sqlite3_reset(st);

@@ -215,6 +215,7 @@ create(struct store_engine *e)
 static enum engine_result
 migrate(struct store_engine *e, int64_t from)
 {
+	int64_t start = clock_mono_ms();
 	enum engine_result r = ENGINE_OK;
 	char sql[128];
 
@@ -226,6 +227,9 @@ migrate(struct store_engine *e, int64_t from)
 		    && (r = run(e, migration[v])) == ENGINE_OK)
 			r = run(e, sql);
 	}
+	if (r == ENGINE_OK && from != 0)
+		log_info("store: %s: brought from version %lld to %lld in %lld ms", e->path,
+		    (long long)from, (long long)VERSION, (long long)(clock_mono_ms() - start));
 	return r;
 }
 
@@ -276,7 +280,7 @@ start(struct store_engine *e)
 	    || (r = sq_number(e, sq_stmt(e, SQL_LAST_ID), &e->last_id)) != ENGINE_OK
 	    || (r = sq_totals(e, &totals)) != ENGINE_OK)
 		return r;
-	return sq_clamp(e, clock_wall());
+	return sq_clock_start(e, clock_wall());
 }
 
 struct store_engine *
@@ -299,7 +303,7 @@ sq_open(const struct conf *conf, char **why)
 	r = start(e);
 	if (r != ENGINE_OK) {
 		*why = r == ENGINE_NOT_FOUND
-		    ? xasprintf("%s: is damaged: its totals are missing", e->path)
+		    ? xasprintf("%s: is damaged: its totals or its clock are missing", e->path)
 		    : xstrdup(e->error);
 		e->sound = false;
 		detach(e);

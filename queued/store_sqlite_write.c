@@ -89,7 +89,7 @@ add_message(struct store_engine *e, const struct store_record *m)
 	sqlite3_stmt *st = sq_stmt(e, SQL_MESSAGE_ADD);
 
 	sq_int(st, 1, m->id);
-	sq_int(st, 2, m->arrival);
+	sq_int(st, 2, sq_from_wall(e, m->arrival));
 	sq_int(st, 3, (int64_t)m->size);
 	sq_text(st, 4, m->sender);
 	sq_int(st, 5, m->body);
@@ -104,6 +104,8 @@ add_message(struct store_engine *e, const struct store_record *m)
 	sq_text(st, 14, m->client_helo);
 	sq_text(st, 15, m->client_ident);
 	sq_text(st, 16, m->client_source);
+	sq_text(st, 17, m->spf);
+	sq_text(st, 18, m->route);
 	return sq_run(e, st);
 }
 
@@ -115,7 +117,7 @@ add_rcpt(struct store_engine *e, const struct store_record *m, size_t i)
 
 	sq_int(st, 1, RCPT_FIRST(m->id) | (int64_t)i);
 	sq_text(st, 2, rcpt->domain);
-	sq_int(st, 3, m->arrival);
+	sq_int(st, 3, sq_from_wall(e, m->arrival));
 	sq_int(st, 4, rcpt->notify);
 	sq_text(st, 5, rcpt->address);
 	sq_text(st, 6, rcpt->orcpt);
@@ -171,6 +173,7 @@ add_ledger(struct store_engine *e, const struct sq_leave *l)
 	sq_text(st, 8, l->relay);
 	sq_text(st, 9, l->reply);
 	sq_text(st, 10, l->who);
+	sq_int(st, 11, l->duplicate);
 	return sq_run(e, st);
 }
 
@@ -240,12 +243,15 @@ attempted(struct store_engine *e, int64_t rcpt_id, enum rcpt_state state, const 
 	sq_int(st, 1, rcpt_id);
 	sq_int(st, 2, state);
 	if (state == RCPT_QUEUED)
-		sq_int(st, 3, v->next_attempt);
-	sq_int(st, 4, now);
+		sq_int(st, 3, sq_from_wall(e, v->next_attempt));
+	sq_int(st, 4, sq_from_wall(e, now));
 	sq_int(st, 5, v->code);
 	sq_text(st, 6, v->dsn);
 	sq_text(st, 7, v->reply);
 	sq_text(st, 8, v->relay);
+	sq_int(st, 9, !v->uncounted);
+	sq_int(st, 10, v->refused);
+	sq_int(st, 11, v->unsure);
 	r = sq_run(e, st);
 	changed = r == ENGINE_OK ? sqlite3_changes(e->db) : 0;
 	if (state == RCPT_HELD)
@@ -256,14 +262,42 @@ attempted(struct store_engine *e, int64_t rcpt_id, enum rcpt_state state, const 
 }
 
 static enum engine_result
-delivered(struct store_engine *e, const struct job *job, size_t i, const struct settle *v,
+warned(struct store_engine *e, int64_t rcpt_id)
+{
+	sqlite3_stmt *st = sq_stmt(e, SQL_RCPT_WARNED);
+
+	sq_int(st, 1, rcpt_id);
+	return sq_run(e, st);
+}
+
+static const char *
+disposition(enum settle_what what)
+{
+	switch (what) {
+	case SETTLE_DELIVERED:
+		return "delivered";
+	case SETTLE_BOUNCED:
+		return "bounced";
+	case SETTLE_EXPIRED:
+		return "expired";
+	case SETTLE_DEFER: case SETTLE_UNTRIED: case SETTLE_QUARANTINE: case SETTLE_HOLD:
+	case SETTLE_WARNED:
+		break;
+	}
+	abort();	/* it stays */
+}
+
+static enum engine_result
+left_by(struct store_engine *e, const struct job *job, size_t i, const struct settle *v,
     int64_t now)
 {
 	struct sq_leave leave = {
 		.message_id = job->message_id, .arrival = job->arrival, .now = now,
-		.disposition = "delivered",
+		.disposition = disposition(v->what),
 		.sender = job->env.sender != NULL ? job->env.sender : "",
 		.recipient = job->rcpt[i].rcpt.address, .relay = v->relay,
+		.who = v->what == SETTLE_EXPIRED ? "rule" : NULL,
+		.duplicate = v->what == SETTLE_DELIVERED && job->rcpt[i].unsure,
 	};
 	char reply[600];
 
@@ -282,7 +316,9 @@ settle_rcpt(struct store_engine *e, const struct job *job, size_t i, const struc
 
 	switch (v->what) {
 	case SETTLE_DELIVERED:
-		r = delivered(e, job, i, v, now);
+	case SETTLE_BOUNCED:
+	case SETTLE_EXPIRED:
+		r = left_by(e, job, i, v, now);
 		*left = *left || r == ENGINE_OK;
 		return r == ENGINE_NOT_FOUND ? ENGINE_OK : r;
 	case SETTLE_DEFER:
@@ -291,7 +327,8 @@ settle_rcpt(struct store_engine *e, const struct job *job, size_t i, const struc
 		return attempted(e, id, RCPT_QUARANTINED, v, now);
 	case SETTLE_HOLD:
 		return attempted(e, id, RCPT_HELD, v, now);
-	case SETTLE_BOUNCED: case SETTLE_EXPIRED: case SETTLE_WARNED:
+	case SETTLE_WARNED:
+		return warned(e, id);
 	case SETTLE_UNTRIED:
 		return ENGINE_OK;
 	}

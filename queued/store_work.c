@@ -84,7 +84,7 @@ store_work_set_condition(struct store_work *w, enum condition c)
 static bool
 must_be_kept(const struct request *r)
 {
-	return r->kind == REQ_SETTLE || r->kind == REQ_DROP || r->kind == REQ_SHIFT;
+	return r->kind >= REQ_DROP && r->kind < REQ_LEASE;
 }
 
 static enum engine_result
@@ -106,11 +106,20 @@ write_one(struct store_work *w, struct request *r, int64_t now)
 		    &r->u.settle.removed);
 	case REQ_SHIFT:
 		return w->ops->shift_clock(w->engine, r->u.shift.delta);
+	case REQ_PUT_DESTINATION:
+		return w->ops->put_destination(w->engine, &r->u.put_destination);
+	case REQ_PUT_OUTAGE:
+		return w->ops->put_outage(w->engine, &r->u.put_outage);
+	case REQ_PUT_NOTE:
+		return w->ops->put_note(w->engine, r->u.note.name, r->u.note.value);
 	case REQ_LEASE:
 	case REQ_BODY:
 	case REQ_DOMAINS:
 	case REQ_TOTALS:
 	case REQ_LIST:
+	case REQ_DESTINATIONS:
+	case REQ_OUTAGES:
+	case REQ_NOTE:
 		break;
 	}
 	abort();	/* not a write */

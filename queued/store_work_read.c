@@ -48,16 +48,13 @@ quarantine(struct store_work *w, struct job *broken)
 static enum engine_result
 lease(struct store_work *w, struct request *r)
 {
-	struct job *broken;
 	enum engine_result result;
 
-	if (!STAILQ_EMPTY(&w->kept) || w->condition == COND_SICK) {
-		r->u.lease.next_due = 0;
+	if (!STAILQ_EMPTY(&w->kept) || w->condition == COND_SICK)
 		return ENGINE_REJECT;
-	}
-	result = w->ops->lease(w->engine, w->leases, r->u.lease.domain, r->u.lease.now,
-	    r->u.lease.max, &r->u.lease.jobs, &r->u.lease.njobs, &r->u.lease.next_due, &broken);
-	quarantine(w, broken);
+	result = w->ops->lease(w->engine, w->leases, &r->u.lease.l);
+	quarantine(w, r->u.lease.l.broken);
+	r->u.lease.l.broken = NULL;
 	return result;
 }
 
@@ -79,15 +76,49 @@ read_one(struct store_work *w, struct request *r)
 	case REQ_LIST:
 		return w->ops->list(w->engine, w->leases, &r->u.list.filter, r->u.list.after,
 		    r->u.list.max, &r->u.list.v, &r->u.list.n);
+	case REQ_DESTINATIONS:
+		return w->ops->destinations(w->engine, &r->u.destinations.v, &r->u.destinations.n);
+	case REQ_OUTAGES:
+		return w->ops->outages(w->engine, r->u.outages.destination, r->u.outages.max,
+		    &r->u.outages.v, &r->u.outages.n);
+	case REQ_NOTE:
+		return w->ops->note(w->engine, r->u.note.name, &r->u.note.value);
 	case REQ_CHUNK:
 	case REQ_MESSAGE:
 	case REQ_CHANGE:
 	case REQ_DROP:
 	case REQ_SETTLE:
 	case REQ_SHIFT:
+	case REQ_PUT_DESTINATION:
+	case REQ_PUT_OUTAGE:
+	case REQ_PUT_NOTE:
 		break;
 	}
 	abort();	/* not a read */
+}
+
+static bool
+is_among(const struct request *r, const struct request_list *list)
+{
+	const struct request *in;
+
+	STAILQ_FOREACH(in, list, next)
+		if (in == r)
+			return true;
+	return false;
+}
+
+/*
+ * After the clock was set, times mean something else. So what was submitted before the
+ * shift is written with it, before anything that came after it is looked at: no lease
+ * must find mail of today a year old.
+ */
+static void
+shift_clock(struct store_work *w, struct request *shift)
+{
+	STAILQ_INSERT_TAIL(&w->todo, shift, next);
+	while (is_among(shift, &w->todo))
+		store_work_write(w);
 }
 
 /* A settle that changes nothing but the lease needs no transaction. */
@@ -121,6 +152,8 @@ store_work_sort(struct store_work *w, struct request_list *taken)
 			if (result == ENGINE_SICK)
 				store_work_set_condition(w, COND_SICK);
 			store_work_answer(w, r, result_of(result), NULL);
+		} else if (r->kind == REQ_SHIFT) {
+			shift_clock(w, r);
 		} else {
 			STAILQ_INSERT_TAIL(&w->todo, r, next);
 		}

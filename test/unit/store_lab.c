@@ -158,8 +158,8 @@ lab_envelope(struct envelope *env, const char *rcpts)
 	}
 }
 
-static void
-on_put(void *arg, enum store_result result, const char *queue_id, const char *why)
+void
+lab_on_put(void *arg, enum store_result result, const char *queue_id, const char *why)
 {
 	struct put *p = arg;
 
@@ -179,7 +179,7 @@ lab_submit(struct lab *l, const char *rcpts, const void *body, size_t len, struc
 	memset(p, 0, sizeof(*p));
 	lab_envelope(&env, rcpts);
 	(void)store_intake_write(in, body, len, NULL, NULL);
-	store_intake_commit(&in, &env, on_put, p);
+	store_intake_commit(&in, &env, lab_on_put, p);
 	assert_null(in);
 	envelope_clear(&env);
 }
@@ -239,19 +239,28 @@ on_settle(void *arg, enum store_result result, const char *why)
 }
 
 enum store_result
+lab_settle_as(struct lab *l, struct job **job, const struct settle *v)
+{
+	struct settled s = { 0, STORE_OK };
+
+	store_settle(l->store, job, v, on_settle, &s);
+	assert_null(*job);
+	lab_wait(l, &s.done);
+	return s.result;
+}
+
+enum store_result
 lab_settle(struct lab *l, struct job **job, enum settle_what what, int64_t next)
 {
 	struct settle *v = xcalloc((*job)->nrcpt, sizeof(*v));
-	struct settled s = { 0, STORE_OK };
+	enum store_result result;
 
 	for (size_t i = 0; i < (*job)->nrcpt; i++)
 		v[i] = (struct settle) { .what = what, .next_attempt = next, .code = 450,
 			.dsn = "4.2.0", .reply = "later", .relay = "p[192.0.2.1]:25" };
-	store_settle(l->store, job, v, on_settle, &s);
-	assert_null(*job);
+	result = lab_settle_as(l, job, v);
 	free(v);
-	lab_wait(l, &s.done);
-	return s.result;
+	return result;
 }
 
 void

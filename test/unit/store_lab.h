@@ -50,6 +50,7 @@ struct put {
 	enum store_result result;
 	char		 queue_id[QUEUE_ID_SIZE];
 };
+store_intake_cb lab_on_put;	/* arg: a struct put */
 /* An envelope from "sender@example.org" to a list with blanks between: "a@x b@y". */
 void	lab_envelope(struct envelope *, const char *rcpts);
 void	lab_submit(struct lab *, const char *rcpts, const void *body, size_t, struct put *);
@@ -65,6 +66,7 @@ struct leased {
 void	lab_lease(struct lab *, const char *domain, int64_t now, size_t max, struct leased *);
 void	lab_free_jobs(struct lab *, struct leased *);	/* gives them back untried */
 enum store_result lab_settle(struct lab *, struct job **, enum settle_what, int64_t next);
+enum store_result lab_settle_as(struct lab *, struct job **, const struct settle *v);
 struct store_totals lab_totals(struct lab *);
 enum store_result lab_change(struct lab *, enum store_change, const struct store_filter *,
 	    uint64_t *n);
