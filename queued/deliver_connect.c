@@ -39,11 +39,10 @@ connect_addr(struct deliver_session *s)
 	resolve_format(a, text);
 	free(s->relay);
 	s->relay = xasprintf("%s[%s]:%u", host->name, text, host->port);
-	s->plain = s->dest->tls == TLS_OFF ||
-	    (s->dest->tls == TLS_MAY && clock_mono_ms() < host->plain_until);
+	s->plain = deliver_tls_plain(s);
 	s->io = smtp_io_new(d->base, a, seconds, &deliver_session_handlers, s);
 	o = (struct smtp_client_options){ .hostname = d->conf->hostname,
-	    .tls = s->plain ? TLS_OFF : s->dest->tls, .client = s->dest->client };
+	    .tls = s->plain ? TLS_OFF : s->tls, .client = s->dest->client };
 	s->client = smtp_client_new(&o, smtp_io_out(s->io));
 }
 
@@ -67,8 +66,8 @@ resolved(void *arg, const struct resolve_list *list, const char *why)
 	connect_addr(s);
 }
 
-static void
-connect_host(struct deliver_session *s)
+void
+deliver_connect_resolve(struct deliver_session *s)
 {
 	struct deliver_host *host = host_of(s);
 	int64_t now = clock_mono_ms();
@@ -83,6 +82,13 @@ connect_host(struct deliver_session *s)
 		s->relay = xstrdup(host->name);
 		resolve_host(s->dest->d->resolve, host->name, host->port, resolved, s, &s->query);
 	}
+}
+
+static void
+connect_host(struct deliver_session *s)
+{
+	if (deliver_tls_start(s))
+		deliver_connect_resolve(s);
 }
 
 /* The first host that did not fail lately; with all of them bad, the first. */
@@ -155,6 +161,13 @@ failed(struct deliver_session *s, enum outcome_dest what, const char *reason)
 	deliver_session_end(s);
 }
 
+void
+deliver_connect_unusable(struct deliver_session *s, const char *reason)
+{
+	s->addr = host_of(s)->addrs.n;
+	failed(s, OUTCOME_DEAD, reason);
+}
+
 /* The machine closed before it was ready. */
 void
 deliver_connect_refused(struct deliver_session *s)
@@ -163,10 +176,8 @@ deliver_connect_refused(struct deliver_session *s)
 	enum outcome_dest what = outcome_of(v, NULL).dest;
 	char *reason = deliver_session_reason(s, v);
 
-	if (v->event == SMTP_EV_TLS && v->phase == SMTP_TLS && s->dest->tls == TLS_MAY &&
-	    !s->plain) {
+	if (deliver_tls_fall_back(s, v)) {
 		log_info("%s; trying without TLS", reason);
-		host_of(s)->plain_until = clock_mono_ms() + DELIVER_HOST_PLAIN;
 		deliver_session_close(s);
 		connect_host(s);
 	} else {

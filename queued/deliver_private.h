@@ -8,6 +8,7 @@
  *	deliver_guard.c		the first messages after an outage: believed or held
  *	deliver_session.c	one SMTP session: client, sockets, body
  *	deliver_connect.c	hosts, addresses, the next one
+ *	deliver_tls.c		which TLS a connection needs
  *	deliver_settle.c	verdicts to settlements and log lines
  *	deliver_suspect.c	messages that break connections
  *	deliver_clock.c		due times, the sweeper, clock jumps
@@ -76,6 +77,7 @@ struct deliver_host {
 	int64_t			 resolved;	/* mono ms; 0 never */
 	int64_t			 bad_until, plain_until;	/* mono ms */
 	struct tls_session	*tls;
+	bool			 no_tlsa;	/* said so */
 	bool			 no_xclient;	/* said so */
 };
 
@@ -86,6 +88,8 @@ struct deliver_dest {
 	struct deliver		*d;
 	char			*name;
 	enum rules_tls		 tls;
+	char			*tls_name, *tls_ca, *tls_pin;	/* as in rules_route */
+	bool			 mx_insecure;	/* the hosts come from an MX answer that is not validated */
 	enum rules_client	 client;	/* how it is told who the client was */
 	bool			 relay;		/* bounce_relay: queued's own mail, no guard */
 	struct deliver_host	*host;
@@ -130,6 +134,8 @@ struct deliver_session {
 	struct smtp_client	*client;
 	size_t			 host, addr;	/* being tried or used */
 	size_t			 first_host;
+	enum rules_tls		 tls;		/* of this connection: dane may have become may */
+	struct deliver_dane	*dane;		/* what the DNS says of it */
 	bool			 plain;		/* no TLS this time */
 	bool			 ready;		/* was SMTP_READY once */
 	bool			 stirred;	/* a reply came since the last step */
@@ -256,6 +262,17 @@ void	deliver_session_cut(struct deliver_session **, const char *why);
 /* deliver_connect.c */
 void	deliver_connect_start(struct deliver_session *);
 void	deliver_connect_refused(struct deliver_session *);	/* the machine closed before it was ready */
+void	deliver_connect_resolve(struct deliver_session *);	/* its TLS is known: on to its addresses */
+void	deliver_connect_unusable(struct deliver_session *, const char *reason);	/* the host, all addresses */
+
+/* deliver_tls.c */
+/* Sets s->tls for this host. False: later, by deliver_connect_resolve() or _unusable(). */
+bool	deliver_tls_start(struct deliver_session *);
+bool	deliver_tls_plain(const struct deliver_session *);	/* not even to be tried? */
+/* The opening failed. True: once more, in the clear. */
+bool	deliver_tls_fall_back(struct deliver_session *, const struct smtp_verdict *);
+bool	deliver_tls_handshake(struct deliver_session *);	/* as smtp_io_starttls() */
+void	deliver_tls_close(struct deliver_session *);
 
 /* deliver_settle.c */
 /* Ends s->job by its verdicts. False: some recipients go in a following transaction first. */

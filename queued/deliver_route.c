@@ -67,6 +67,9 @@ dest_get(struct deliver *d, const struct rules_domain *rule)
 	dest->d = d;
 	dest->name = xstrdup(rule->destination);
 	dest->tls = rule->route.tls;
+	dest->tls_name = xstrdup(rule->route.tls_name);
+	dest->tls_ca = xstrdup(rule->route.tls_ca);
+	dest->tls_pin = xstrdup(rule->route.tls_pin);
 	dest->client = rule->route.client;
 	dest->reason = xstrdup("");
 	dest->since = clock_wall();
@@ -101,6 +104,9 @@ dest_free(struct deliver_dest *dest)
 		tls_session_free(&dest->host[i].tls);
 	}
 	free(dest->host);
+	free(dest->tls_name);
+	free(dest->tls_ca);
+	free(dest->tls_pin);
 	free(dest->reason);
 	free(dest->name);
 	free(dest);

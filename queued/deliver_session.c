@@ -34,6 +34,7 @@ void
 deliver_session_close(struct deliver_session *s)
 {
 	resolve_cancel(&s->query);
+	deliver_tls_close(s);
 	smtp_io_free(&s->io);
 	smtp_client_free(&s->client);
 }
@@ -99,6 +100,9 @@ deliver_session_reason(const struct deliver_session *s, const struct smtp_verdic
 	if (v->event == SMTP_EV_REPLY)
 		return xasprintf("%s: said %d%s%s %s (%s)", s->relay, v->code, gap, dsn, v->text,
 		    smtp_state_words(v->phase));
+	if (v->event == SMTP_EV_TLS)		/* whole sentences, with advice */
+		return xasprintf("%s: %s%s", s->relay,
+		    v->phase == SMTP_TLS ? "TLS handshake failed: " : "", v->text);
 	return xasprintf("%s: %s %s", s->relay, v->text, smtp_state_words(v->phase));
 }
 
@@ -330,11 +334,8 @@ on_ready(struct deliver_session *s)
 static void
 handshake(struct deliver_session *s)
 {
-	struct deliver_host *host = host_of(s);
-	const struct tls_policy policy = { .level = s->dest->tls, .name = host->name };
-
 	smtp_io_deadline(s->io, smtp_state_timeout(SMTP_TLS, s->dest->d->conf));
-	if (smtp_io_starttls(s->io, s->dest->d->tls, &policy, &host->tls))
+	if (deliver_tls_handshake(s))
 		return;
 	(void)smtp_client_lost(s->client, SMTP_EV_BROKEN, "plaintext after the reply to STARTTLS");
 	deliver_connect_refused(s);

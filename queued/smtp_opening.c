@@ -7,8 +7,10 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include <stdio.h>
 #include <string.h>
 
+#include "common/rules_text.h"
 #include "queued/smtp_machine.h"
 
 enum smtp_state
@@ -56,6 +58,16 @@ smtp_read_extensions(struct smtp_client *c, const struct wire_reply *r)
 }
 
 static enum smtp_state
+tls_not_offered(struct smtp_client *c)
+{
+	char text[80];
+
+	(void)snprintf(text, sizeof(text), "TLS is required (tls=%s), but it did not offer STARTTLS",
+	    rules_tls_name(c->tls));
+	return smtp_fail(c, SMTP_EV_TLS, 0, "4.7.4", text);
+}
+
+static enum smtp_state
 hello_done(struct smtp_client *c)
 {
 	if (c->encrypted || c->tls == TLS_OFF)
@@ -66,7 +78,7 @@ hello_done(struct smtp_client *c)
 	}
 	if (c->tls == TLS_MAY)
 		return SMTP_READY;
-	return smtp_fail(c, SMTP_EV_TLS, 0, "4.7.4", "TLS is required, but was not offered");
+	return tls_not_offered(c);
 }
 
 enum smtp_state
