@@ -94,8 +94,10 @@ smtp_introduce(struct smtp_client *c)
 {
 	const char *text, *end;
 
-	if (c->client == CLIENT_XCLIENT && c->xclient_attr == 0 && c->no_xclient == NULL)
-		c->no_xclient = xstrdup("the server does not offer XCLIENT");
+	/* A client without its address is none. */
+	if (c->client == CLIENT_XCLIENT && c->no_xclient == NULL &&
+	    !(c->xclient_attr & WIRE_CLIENT_ADDR))
+		c->no_xclient = xstrdup("the server does not offer XCLIENT with ADDR");
 	buf_clear(&c->introduced);
 	format(c, c->job, &c->introduced);
 	if (is_introduced(c, &c->introduced))
