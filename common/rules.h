@@ -90,13 +90,19 @@ struct rules_settings {
 /* A network of clients or hosts. */
 struct rules_network {
 	char	*text;			/* "192.0.2.0/24", canonical */
+	char	*note;
 	int	 family;		/* AF_INET, AF_INET6 */
-	uint8_t	 addr[16];
+	uint8_t	 addr[16];		/* network byte order; IPv4 uses the first four */
 	unsigned bits;
 };
 
 /* May a domain without a row be served because its MX names us? */
 enum rules_derived { DERIVED_ASK, DERIVED_ALWAYS, DERIVED_NEVER };
+struct rules_mx_domain {
+	char			*name;		/* lower case */
+	char			*note;
+	enum rules_derived	 serve;		/* never DERIVED_ASK */
+};
 
 enum rules_answer {
 	RULES_NOT_OURS,		/* the domain is not served here */
@@ -135,17 +141,28 @@ const char	*ruleset_recipient_at(const struct ruleset *, const struct rules_doma
 		    size_t i);
 const struct rules_settings *ruleset_settings(const struct ruleset *);
 const struct schedule *ruleset_schedule(const struct ruleset *, const char *name);	/* NULL: none */
+size_t		 ruleset_nschedules(const struct ruleset *);
+const struct schedule *ruleset_schedule_at(const struct ruleset *, size_t, const char **name);
 /* Is the address (network byte order, family AF_*) in a network of the table? */
 bool		 ruleset_mx_network(const struct ruleset *, int family, const void *addr);	/* mx_network */
 bool		 ruleset_turn_network(const struct ruleset *, int family, const void *addr);	/* turn_network */
 size_t		 ruleset_nmx_networks(const struct ruleset *);	/* 0: nothing is derived from the DNS */
+size_t		 ruleset_nturn_networks(const struct ruleset *);
+const struct rules_network *ruleset_mx_network_at(const struct ruleset *, size_t);
+const struct rules_network *ruleset_turn_network_at(const struct ruleset *, size_t);
 /* What table mx_domain says of the domain; DERIVED_ASK without a row. */
 enum rules_derived ruleset_derived(const struct ruleset *, const char *domain);
+size_t		 ruleset_nmx_domains(const struct ruleset *);
+const struct rules_mx_domain *ruleset_mx_domain_at(const struct ruleset *, size_t);
 /*
- * The rule for a domain that has no row but is served by its MX: route ROUTE_MX, defaults for all
- * else. Lends; belongs to the set. Its name and destination are "": the caller knows the domain.
+ * The rule for a domain that has no row but is served by its MX: route ROUTE_MX, its recipients
+ * known to the primary alone (RECIPIENTS_VERIFY), defaults for all else. Lends; belongs to the
+ * set. Its name and destination are "": the caller knows the domain, rules_destination() the rest.
  */
 const struct rules_domain *ruleset_derived_rule(const struct ruleset *);
+/* The text of a destination: equal text = same destination. `domain' is whose mail it is, lower
+ * case. Caller frees. "192.0.2.1:25", "mx:example.test:25", "a.test:25+b.test:25;tls=verify". */
+char		*rules_destination(const struct rules_route *, const char *domain);
 /*
  * Address as RCPT had it. domain and how may be NULL; *how lends "list", "extension",
  * "catch-all", "any", "postmaster" (always known, RFC 5321 4.5.1), or is NULL when not known.

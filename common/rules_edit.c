@@ -1,5 +1,5 @@
 /*
- * rules_edit.c -- changes to rules.db, each one transaction.
+ * rules_edit.c -- changes of domains and recipients, each one transaction.
  *
  * Written with synchronous=EXTRA: with a rollback journal FULL alone may lose
  * the last commit in a power cut. BEGIN IMMEDIATE takes the writer's lock at
@@ -19,100 +19,16 @@
 #include "common/addr.h"
 #include "common/buf.h"
 #include "common/rules_edit_db.h"
-#include "common/rules_read.h"
-
-static enum rules_edit_result
-begin(struct rules_edit *e, char **why)
-{
-	/* An unknown schedule is told by the reading back, in better words. */
-	return rules_edit_exec(e, "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON", why);
-}
-
-/* Commits if all went well, else takes everything back. Returns r or why the commit failed. */
-static enum rules_edit_result
-finish(struct rules_edit *e, enum rules_edit_result r, char **why)
-{
-	if (r == EDIT_OK)
-		r = rules_edit_exec(e, "COMMIT", why);
-	if (r != EDIT_OK && sqlite3_get_autocommit(e->db) == 0)
-		(void)sqlite3_exec(e->db, "ROLLBACK", NULL, NULL, NULL);
-	return r;
-}
-
-/* Would the daemons take this domain as it stands now? */
-static enum rules_edit_result
-read_back(struct rules_edit *e, const char *name, bool *case_sensitive, char **why)
-{
-	struct ruleset *set = NULL;
-	enum rules_edit_result r = EDIT_OK;
-
-	switch (rules_read_domain(e->db, name, &set, why)) {
-	case RULES_READ_OK:
-		break;
-	case RULES_READ_BUSY:
-		return EDIT_BUSY;
-	case RULES_READ_REFUSED:
-		return EDIT_BAD;
-	}
-	if (ruleset_ndomains(set) == 0) {
-		*why = xasprintf("there is no domain `%s'", name);
-		r = EDIT_MISSING;
-	} else if (case_sensitive != NULL)
-		*case_sensitive = ruleset_domain_at(set, 0)->case_sensitive;
-	ruleset_unref(&set);
-	return r;
-}
+#include "common/rules_route.h"
 
 /* --- domains ------------------------------------------------------------- */
 
-static enum rules_edit_result
-domain_columns(struct rules_edit *e, const char *name, const struct rules_edit_domain *d,
-    char **why)
-{
-	enum rules_edit_result r;
-	sqlite3_stmt *st;
-
-	r = rules_edit_prepare(e, "UPDATE domain SET"
-	    " primaries = coalesce(?2, primaries), recipients = coalesce(?3, recipients),"
-	    " schedule = coalesce(?4, schedule), tls = coalesce(?5, tls),"
-	    " delimiter = coalesce(?6, delimiter), catch_all = coalesce(?7, catch_all),"
-	    " size_limit = coalesce(?8, size_limit),"
-	    " case_sensitive = coalesce(?9, case_sensitive) WHERE name = ?1", &st, why);
-	if (r != EDIT_OK)
-		return r;
-	const char *const columns[] = { name, d->primaries, d->recipients, d->schedule, d->tls,
-		d->delimiter, d->catch_all };
-	for (int i = 0; i < (int)(sizeof(columns) / sizeof(columns[0])); i++)
-		(void)sqlite3_bind_text(st, i + 1, columns[i], -1, SQLITE_STATIC);
-	if (d->size_limit >= 0)
-		(void)sqlite3_bind_int64(st, 8, d->size_limit);
-	if (d->case_sensitive >= 0)
-		(void)sqlite3_bind_int(st, 9, d->case_sensitive);
-	r = rules_edit_step(e, st, why);
-	(void)sqlite3_finalize(st);
-	return r;
-}
-
-static enum rules_edit_result
-domain_insert(struct rules_edit *e, const char *name, const char *primaries, char **why)
-{
-	sqlite3_stmt *st;
-	enum rules_edit_result r;
-
-	r = rules_edit_prepare(e, "INSERT INTO domain (name, primaries) VALUES (?1, ?2)"
-	    " ON CONFLICT DO NOTHING", &st, why);
-	if (r != EDIT_OK)
-		return r;
-	(void)sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_text(st, 2, primaries != NULL ? primaries : "", -1, SQLITE_STATIC);
-	r = rules_edit_step(e, st, why);
-	(void)sqlite3_finalize(st);
-	if (r == EDIT_OK && sqlite3_changes(e->db) == 0) {
-		*why = xasprintf("domain `%s' is there already", name);
-		return EDIT_EXISTS;
-	}
-	return r;
-}
+static const char *const domain_columns[] = { "primaries", "recipients", "schedule", "tls",
+	"tls_name", "tls_ca", "tls_pin", "source", "client", "concurrency", "message_rate",
+	"bounce", "delivery_id", "size_limit", "case_sensitive", "delimiter", "catch_all", NULL };
+static const struct rules_edit_table domain_table = {
+	RULES_DOMAIN, "domain", "name", "domain", domain_columns
+};
 
 /* Lower case, without a dot at the end; NULL with *why if it is no domain. */
 static char *
@@ -132,6 +48,30 @@ domain_name(const char *given, char **why)
 	return NULL;
 }
 
+/* Is it there and sound, and does case matter in its local parts? */
+static enum rules_edit_result
+domain_there(struct rules_edit *e, const char *name, bool *case_sensitive, char **why)
+{
+	struct ruleset *set = NULL;
+	enum rules_edit_result r = EDIT_OK;
+
+	switch (rules_read_row(e->db, RULES_DOMAIN, name, &set, why)) {
+	case RULES_READ_OK:
+		break;
+	case RULES_READ_BUSY:
+		return EDIT_BUSY;
+	case RULES_READ_REFUSED:
+		return EDIT_BAD;
+	}
+	if (ruleset_ndomains(set) == 0) {
+		*why = xasprintf("there is no domain `%s'", name);
+		r = EDIT_MISSING;
+	} else if (case_sensitive != NULL)
+		*case_sensitive = ruleset_domain_at(set, 0)->case_sensitive;
+	ruleset_unref(&set);
+	return r;
+}
+
 enum rules_edit_result
 rules_edit_domain_find(struct rules_edit *e, const char *given, char **name, bool *case_sensitive,
     char **why)
@@ -142,7 +82,7 @@ rules_edit_domain_find(struct rules_edit *e, const char *given, char **name, boo
 	*name = NULL;
 	if (lower == NULL)
 		return EDIT_BAD;
-	r = read_back(e, lower, case_sensitive, why);
+	r = domain_there(e, lower, case_sensitive, why);
 	if (r == EDIT_OK)
 		*name = lower;
 	else
@@ -155,18 +95,25 @@ static enum rules_edit_result
 domain_write(struct rules_edit *e, const char *given, const struct rules_edit_domain *d,
     bool insert, char **why)
 {
-	enum rules_edit_result r;
-	char *name = domain_name(given, why);
+	enum rules_edit_result r = EDIT_BAD;
+	const char *reason;
+	char *name = NULL, *pin = NULL;
 
-	if (name == NULL)
+	if ((name = domain_name(given, why)) == NULL)
 		return EDIT_BAD;
-	if ((r = begin(e, why)) == EDIT_OK) {
-		if (insert)
-			r = domain_insert(e, name, d->primaries, why);
-		if (r == EDIT_OK && (r = domain_columns(e, name, d, why)) == EDIT_OK)
-			r = read_back(e, name, NULL, why);
-		r = finish(e, r, why);
+	if (d->tls_pin != NULL && (pin = rules_pin_canonical(d->tls_pin, &reason)) == NULL) {
+		*why = xasprintf("domain %s: tls_pin: `%s': %s", name, d->tls_pin, reason);
+		goto out;
 	}
+	const char *const value[] = { d->primaries, d->recipients, d->schedule, d->tls,
+		d->tls_name, d->tls_ca, pin, d->source, d->client, d->concurrency,
+		d->message_rate, d->bounce, d->delivery_id, d->size_limit, d->case_sensitive,
+		d->delimiter, d->catch_all };
+	_Static_assert(sizeof(value) + sizeof(value[0]) == sizeof(domain_columns),
+	    "a value for each column");
+	r = rules_edit_row(e, &domain_table, name, value, insert, why);
+out:
+	free(pin);
 	free(name);
 	return r;
 }
@@ -185,23 +132,6 @@ rules_edit_domain_set(struct rules_edit *e, const char *given, const struct rule
 	return domain_write(e, given, d, false, why);
 }
 
-/* Runs a statement whose one parameter is the domain; *changed: rows. */
-static enum rules_edit_result
-domain_delete(struct rules_edit *e, const char *sql, const char *name, size_t *changed,
-    char **why)
-{
-	sqlite3_stmt *st;
-	enum rules_edit_result r = rules_edit_prepare(e, sql, &st, why);
-
-	if (r != EDIT_OK)
-		return r;
-	(void)sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
-	r = rules_edit_step(e, st, why);
-	(void)sqlite3_finalize(st);
-	*changed = (size_t)sqlite3_changes(e->db);
-	return r;
-}
-
 enum rules_edit_result
 rules_edit_domain_remove(struct rules_edit *e, const char *given, size_t *recipients, char **why)
 {
@@ -211,16 +141,14 @@ rules_edit_domain_remove(struct rules_edit *e, const char *given, size_t *recipi
 
 	if (name == NULL)
 		return EDIT_BAD;
-	if ((r = begin(e, why)) == EDIT_OK) {
-		if ((r = domain_delete(e, "DELETE FROM recipient WHERE domain = ?1", name, &gone,
-		    why)) == EDIT_OK)
-			r = domain_delete(e, "DELETE FROM domain WHERE name = ?1", name, &domains,
-			    why);
+	if ((r = rules_edit_begin(e, why)) == EDIT_OK) {
+		if ((r = rules_edit_delete(e, "recipient", "domain", name, &gone, why)) == EDIT_OK)
+			r = rules_edit_delete(e, "domain", "name", name, &domains, why);
 		if (r == EDIT_OK && domains == 0) {
 			*why = xasprintf("there is no domain `%s'", name);
 			r = EDIT_MISSING;
 		}
-		r = finish(e, r, why);
+		r = rules_edit_finish(e, r, why);
 	}
 	free(name);
 	if (recipients != NULL)
@@ -284,11 +212,11 @@ change_recipients(struct rules_edit *e, bool add, const char *given, const char 
 	*changed = 0;
 	if (domain == NULL)
 		return EDIT_BAD;
-	if ((r = begin(e, why)) == EDIT_OK) {
-		if ((r = read_back(e, domain, &exact, why)) == EDIT_OK)
+	if ((r = rules_edit_begin(e, why)) == EDIT_OK) {
+		if ((r = domain_there(e, domain, &exact, why)) == EDIT_OK)
 			r = each_local(e, add ? ADD_SQL : exact ? REMOVE_SQL : REMOVE_ANY_SQL,
 			    domain, exact, locals, n, changed, why);
-		r = finish(e, r, why);
+		r = rules_edit_finish(e, r, why);
 	}
 	free(domain);
 	return r;
@@ -405,7 +333,7 @@ import_list(struct rules_edit *e, const char *domain, struct rules_edit_import *
 	sqlite3_stmt *add = NULL, *del = NULL;
 	enum rules_edit_result r;
 
-	if ((r = read_back(e, domain, NULL, why)) != EDIT_OK ||
+	if ((r = domain_there(e, domain, NULL, why)) != EDIT_OK ||
 	    (r = present(e, domain, &old, &im->before, why)) != EDIT_OK ||
 	    (r = check_shrink(im, im->before, domain, why)) != EDIT_OK)
 		goto out;
@@ -430,8 +358,8 @@ rules_edit_recipient_import(struct rules_edit *e, const char *given,
 	im->added = im->removed = im->before = 0;
 	if (domain == NULL)
 		return EDIT_BAD;
-	if ((r = begin(e, why)) == EDIT_OK)
-		r = finish(e, import_list(e, domain, im, why), why);
+	if ((r = rules_edit_begin(e, why)) == EDIT_OK)
+		r = rules_edit_finish(e, import_list(e, domain, im, why), why);
 	free(domain);
 	return r;
 }

@@ -16,10 +16,11 @@
 
 enum rules_edit_result {
 	EDIT_OK,
-	EDIT_MISSING,		/* no such domain */
-	EDIT_EXISTS,		/* the domain is there already */
+	EDIT_MISSING,		/* no such row */
+	EDIT_EXISTS,		/* the row is there already */
 	EDIT_BAD,		/* a value is refused */
 	EDIT_SHRINK,		/* the new list lost too much; say force */
+	EDIT_IN_USE,		/* domains need it */
 	EDIT_BUSY,		/* another program keeps it locked */
 	EDIT_DENIED,		/* may not write */
 	EDIT_FAULT		/* disk, damage, foreign file */
@@ -29,28 +30,34 @@ enum rules_edit_result {
 
 struct rules_edit;
 
-/* Makes the file if there is none; one that is there is checked, never changed. */
+/* Makes the file if there is none; one that is there is left to rules_edit_open(). */
 enum rules_edit_result rules_edit_create(const char *path, bool *created, char **why);
 
+/* A file of version 1 is upgraded, with a copy beside it. */
 enum rules_edit_result rules_edit_open(const char *path, struct rules_edit **, char **why);
 void	rules_edit_close(struct rules_edit **);
+/* That copy, when opening the file has upgraded it, else NULL. Lends. */
+const char *rules_edit_copy(const struct rules_edit *);
 
 /* The name as it is kept (caller frees), and whether case matters in local parts. */
 enum rules_edit_result rules_edit_domain_find(struct rules_edit *, const char *given, char **name,
 	    bool *case_sensitive, char **why);
 
-/* A domain's columns as rules.sql describes them; NULL and -1: leave as it is (or the default). */
+/*
+ * The columns of rows, as rules.sql describes them and as text, numbers too;
+ * NULL: leave as it is (or the default).
+ */
 struct rules_edit_domain {
-	const char	*primaries;
-	const char	*recipients;
-	const char	*schedule;
-	const char	*tls;
-	const char	*delimiter;
-	const char	*catch_all;
-	int64_t		 size_limit;
-	int		 case_sensitive;
+	const char	*primaries, *recipients, *schedule;
+	const char	*tls, *tls_name, *tls_ca, *tls_pin;	/* pins as people write them */
+	const char	*source, *client, *concurrency, *message_rate;
+	const char	*bounce, *delivery_id;
+	const char	*size_limit, *case_sensitive, *delimiter, *catch_all;
 };
-#define RULES_EDIT_DOMAIN_INIT { NULL, NULL, NULL, NULL, NULL, NULL, -1, -1 }
+#define RULES_EDIT_DOMAIN_INIT { .primaries = NULL }
+struct rules_edit_schedule {
+	const char	*steps, *jitter, *lifetime, *warn_after, *at_end;
+};
 
 enum rules_edit_result rules_edit_domain_add(struct rules_edit *, const char *name,
 	    const struct rules_edit_domain *, char **why);
@@ -59,6 +66,27 @@ enum rules_edit_result rules_edit_domain_set(struct rules_edit *, const char *na
 /* *recipients (may be NULL): how many went with it. */
 enum rules_edit_result rules_edit_domain_remove(struct rules_edit *, const char *name,
 	    size_t *recipients, char **why);
+
+enum rules_edit_result rules_edit_schedule_add(struct rules_edit *, const char *name,
+	    const struct rules_edit_schedule *, char **why);
+enum rules_edit_result rules_edit_schedule_set(struct rules_edit *, const char *name,
+	    const struct rules_edit_schedule *, char **why);
+/* EDIT_IN_USE names the domains. */
+enum rules_edit_result rules_edit_schedule_remove(struct rules_edit *, const char *name,
+	    char **why);
+
+enum rules_edit_result rules_edit_setting_set(struct rules_edit *, const char *name,
+	    const char *value, char **why);
+/* Back to the default; *changed: was it another? */
+enum rules_edit_result rules_edit_setting_unset(struct rules_edit *, const char *name,
+	    bool *changed, char **why);
+
+enum rules_edit_list { EDIT_MX_NETWORK, EDIT_MX_DOMAIN, EDIT_TURN_NETWORK };
+/* serve: "always" or "never", for EDIT_MX_DOMAIN alone. A row that is there gets what is given. */
+enum rules_edit_result rules_edit_list_add(struct rules_edit *, enum rules_edit_list,
+	    const char *value, const char *serve, const char *note, char **why);
+enum rules_edit_result rules_edit_list_remove(struct rules_edit *, enum rules_edit_list,
+	    const char *value, char **why);
 
 /* Local parts as written before the @. *changed: how many were new (or there). */
 enum rules_edit_result rules_edit_recipient_add(struct rules_edit *, const char *domain,

@@ -24,7 +24,7 @@
 #define WRITE_WAIT_MS	10000	/* longer than any import by someone else */
 #define FILE_MODE	0644	/* both daemons and Postfix read it, each as its own user */
 
-static const char schema[] =
+const char rules_schema[] =
 #include "common/rules_sql.h"
     ;
 
@@ -32,10 +32,13 @@ static const char schema[] =
 static char *
 constraint_text(const char *msg)
 {
-	static const char prefix[] = "CHECK constraint failed: ";
+	static const char check[] = "CHECK constraint failed: ";
+	static const char missing[] = "NOT NULL constraint failed: ";
 
-	if (strncmp(msg, prefix, sizeof(prefix) - 1) == 0)
-		msg += sizeof(prefix) - 1;
+	if (strncmp(msg, missing, sizeof(missing) - 1) == 0)
+		return xasprintf("%s is needed", msg + sizeof(missing) - 1);
+	if (strncmp(msg, check, sizeof(check) - 1) == 0)
+		msg += sizeof(check) - 1;
 	return xstrdup(msg);
 }
 
@@ -100,8 +103,54 @@ rules_edit_close(struct rules_edit **ep)
 	if (e == NULL)
 		return;
 	(void)sqlite3_close(e->db);
+	free(e->copy);
 	free(e);
 }
+
+const char *
+rules_edit_copy(const struct rules_edit *e)
+{
+	return e->copy;
+}
+
+/* --- transactions -------------------------------------------------------- */
+
+enum rules_edit_result
+rules_edit_begin(struct rules_edit *e, char **why)
+{
+	/* An unknown schedule is told by the reading back, in better words. */
+	return rules_edit_exec(e, "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON", why);
+}
+
+/* Commits if all went well, else takes everything back. Returns r or why the commit failed. */
+enum rules_edit_result
+rules_edit_finish(struct rules_edit *e, enum rules_edit_result r, char **why)
+{
+	if (r == EDIT_OK)
+		r = rules_edit_exec(e, "COMMIT", why);
+	if (r != EDIT_OK && sqlite3_get_autocommit(e->db) == 0)
+		(void)sqlite3_exec(e->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+enum rules_edit_result
+rules_edit_read_back(struct rules_edit *e, enum rules_table table, const char *key, char **why)
+{
+	struct ruleset *set = NULL;
+
+	switch (rules_read_row(e->db, table, key, &set, why)) {
+	case RULES_READ_OK:
+		ruleset_unref(&set);
+		return EDIT_OK;
+	case RULES_READ_BUSY:
+		return EDIT_BUSY;
+	case RULES_READ_REFUSED:
+		break;
+	}
+	return EDIT_BAD;
+}
+
+/* --- the file ------------------------------------------------------------ */
 
 static enum rules_edit_result
 connect_db(struct rules_edit *e, const char *path, int flags, char **why)
@@ -155,8 +204,12 @@ rules_edit_open(const char *path, struct rules_edit **out, char **why)
 	if (access(path, F_OK) == -1 && errno == ENOENT) {
 		*why = xstrdup("it does not exist; `holdfast init' makes one");
 		r = EDIT_FAULT;
-	} else if ((r = connect_db(e, path, SQLITE_OPEN_READWRITE, why)) == EDIT_OK)
-		r = check_identity(e, why);
+	} else if ((r = connect_db(e, path, SQLITE_OPEN_READWRITE, why)) == EDIT_OK) {
+		if (rules_read_version(e->db) == 1)
+			r = rules_upgrade(e, path, why);
+		if (r == EDIT_OK)
+			r = check_identity(e, why);
+	}
 	if (r == EDIT_OK)
 		*out = e;
 	else
@@ -176,12 +229,14 @@ errno_result(const char *what, char **why)
 static enum rules_edit_result
 build(const char *path, char **why)
 {
-	struct rules_edit e = { NULL };
+	struct rules_edit e = { .db = NULL };
 	enum rules_edit_result r;
 
 	r = connect_db(&e, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, why);
 	if (r == EDIT_OK)
-		r = rules_edit_exec(&e, schema, why);
+		r = rules_edit_exec(&e, "PRAGMA journal_mode = DELETE; BEGIN IMMEDIATE", why);
+	if (r == EDIT_OK)
+		r = rules_edit_finish(&e, rules_edit_exec(&e, rules_schema, why), why);
 	(void)sqlite3_close(e.db);
 	if (r == EDIT_OK && chmod(path, FILE_MODE) == -1)
 		r = errno_result("chmod", why);
@@ -189,8 +244,8 @@ build(const char *path, char **why)
 }
 
 /* The new name itself must survive a power cut. */
-static void
-sync_folder(const char *path)
+void
+rules_edit_sync_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *dir = slash == NULL ? xstrdup(".") : xstrndup(path, (size_t)(slash - path) + 1);
@@ -206,16 +261,12 @@ sync_folder(const char *path)
 enum rules_edit_result
 rules_edit_create(const char *path, bool *created, char **why)
 {
-	struct rules_edit *e = NULL;
 	enum rules_edit_result r;
 	char *tmp;
 
 	*created = false;
-	if (access(path, F_OK) == 0) {
-		r = rules_edit_open(path, &e, why);
-		rules_edit_close(&e);
-		return r;
-	}
+	if (access(path, F_OK) == 0)
+		return EDIT_OK;
 	tmp = xasprintf("%s.new.%ld", path, (long)getpid());
 	(void)unlink(tmp);
 	r = build(tmp, why);
@@ -223,7 +274,7 @@ rules_edit_create(const char *path, bool *created, char **why)
 		r = errno_result("link", why);
 	(void)unlink(tmp);
 	if (r == EDIT_OK) {
-		sync_folder(path);
+		rules_edit_sync_folder(path);
 		*created = true;
 	}
 	free(tmp);

@@ -7,13 +7,17 @@
 #define HOLDFAST_RULES_EDIT_DB_H
 
 #include "common/rules_edit.h"
+#include "common/rules_read.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
 
 struct rules_edit {
 	struct sqlite3	*db;
+	char		*copy;		/* of the file before its upgrade; NULL: there was none */
 };
+
+extern const char rules_schema[];	/* rules.sql: tables, application_id, user_version */
 
 /* What SQLite's last failure on this connection means, with *why in words. */
 enum rules_edit_result	rules_edit_failed(struct rules_edit *, char **why);
@@ -22,5 +26,30 @@ enum rules_edit_result	rules_edit_prepare(struct rules_edit *, const char *sql,
 			    struct sqlite3_stmt **, char **why);
 /* Runs a statement that returns no rows. */
 enum rules_edit_result	rules_edit_step(struct rules_edit *, struct sqlite3_stmt *, char **why);
+
+/* Each change is one transaction: begin, work, finish with the work's result. */
+enum rules_edit_result	rules_edit_begin(struct rules_edit *, char **why);
+enum rules_edit_result	rules_edit_finish(struct rules_edit *, enum rules_edit_result, char **why);
+/* Would the daemons take this row as it stands now? */
+enum rules_edit_result	rules_edit_read_back(struct rules_edit *, enum rules_table,
+			    const char *key, char **why);
+
+/* A table that is written row by row. All names come from the code. */
+struct rules_edit_table {
+	enum rules_table	 table;
+	const char		*name, *key;	/* "domain", "name" */
+	const char		*what;		/* "domain", for sentences */
+	const char *const	*column;	/* NULL ends */
+};
+/* INSERT or UPDATE: value[i] for column[i], NULL: not this one. Reads the row back. */
+enum rules_edit_result	rules_edit_row(struct rules_edit *, const struct rules_edit_table *,
+			    const char *key, const char *const *value, bool insert, char **why);
+/* Deletes the rows with this key; *changed: how many. */
+enum rules_edit_result	rules_edit_delete(struct rules_edit *, const char *table,
+			    const char *column, const char *key, size_t *changed, char **why);
+
+/* In rules_upgrade.c: from version 1 to the present one, whole or not at all. */
+enum rules_edit_result	rules_upgrade(struct rules_edit *, const char *path, char **why);
+void			rules_edit_sync_folder(const char *path);
 
 #endif

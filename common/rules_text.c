@@ -23,46 +23,67 @@ static const char *const recipients_names[] = {
 	[RECIPIENTS_LIST] = "list", [RECIPIENTS_VERIFY] = "verify", [RECIPIENTS_ANY] = "any",
 };
 
+static const char *const client_names[] = {
+	[CLIENT_NONE] = "none", [CLIENT_XFORWARD] = "xforward", [CLIENT_XCLIENT] = "xclient",
+};
+static const char *const bounce_names[] = {
+	[BOUNCE_NEVER] = "never", [BOUNCE_SPF_PASS] = "spf-pass",
+};
+static const char *const end_names[] = {
+	[SCHEDULE_QUARANTINE] = "quarantine", [SCHEDULE_BOUNCE] = "bounce",
+	[SCHEDULE_HOLD] = "hold",
+};
+static const char *const derived_names[] = {
+	[DERIVED_ALWAYS] = "always", [DERIVED_NEVER] = "never",
+};
+
 static int
 word(const char *const *names, size_t n, const char *s)
 {
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(names[i], s) == 0)
+		if (names[i] != NULL && strcmp(names[i], s) == 0)
 			return (int)i;
 	return -1;
 }
 
-const char *
-rules_tls_name(enum rules_tls tls)
-{
-	return tls_names[tls];
+/* The two functions of one enum. */
+#define WORDS(what, type)								\
+const char *										\
+rules_##what##_name(type value)								\
+{											\
+	return what##_names[value];							\
+}											\
+											\
+int											\
+rules_##what##_parse(const char *s, type *out)						\
+{											\
+	int i = word(what##_names, sizeof(what##_names) / sizeof(what##_names[0]), s);	\
+											\
+	if (i == -1)									\
+		return -1;								\
+	*out = (type)i;									\
+	return 0;									\
 }
+
+WORDS(tls, enum rules_tls)
+WORDS(recipients, enum rules_recipients)
+WORDS(client, enum rules_client)
+WORDS(bounce, enum rules_bounce)
+WORDS(end, enum schedule_end)
+WORDS(derived, enum rules_derived)
 
 int
-rules_tls_parse(const char *s, enum rules_tls *out)
+rules_name_check(const char *name, const char **why)
 {
-	int i = word(tls_names, sizeof(tls_names) / sizeof(tls_names[0]), s);
-
-	if (i == -1)
+	if (!addr_domain_valid(name, true)) {
+		*why = "not a domain name";
 		return -1;
-	*out = (enum rules_tls)i;
-	return 0;
-}
-
-const char *
-rules_recipients_name(enum rules_recipients r)
-{
-	return recipients_names[r];
-}
-
-int
-rules_recipients_parse(const char *s, enum rules_recipients *out)
-{
-	int i = word(recipients_names, sizeof(recipients_names) / sizeof(recipients_names[0]), s);
-
-	if (i == -1)
-		return -1;
-	*out = (enum rules_recipients)i;
+	}
+	for (const char *p = name; *p != '\0'; p++)
+		if (*p >= 'A' && *p <= 'Z') {
+			*why = "not in lower case";
+			return -1;
+		}
 	return 0;
 }
 

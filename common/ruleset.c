@@ -13,6 +13,7 @@
 
 #include "common/addr.h"
 #include "common/rules_read.h"
+#include "common/rules_route.h"
 
 struct ruleset *
 ruleset_ref(struct ruleset *set)
@@ -24,14 +25,7 @@ ruleset_ref(struct ruleset *set)
 static void
 domain_clear(struct rules_domain *d)
 {
-	endpoint_list_clear(&d->route.primary);
-	free(d->route.preference);
-	free(d->route.mx);
-	free(d->route.tls_name);
-	free(d->route.tls_ca);
-	free(d->route.tls_pin);
-	free(d->route.source4);
-	free(d->route.source6);
+	rules_route_clear(&d->route);
 	free(d->name);
 	free(d->destination);
 	free(d->schedule_name);
@@ -58,6 +52,14 @@ ruleset_unref(struct ruleset **setp)
 	}
 	for (size_t i = 0; i < set->nschedules; i++)
 		free(set->schedule[i].name);
+	for (size_t i = 0; i < set->nmx_domains; i++) {
+		free(set->mx_domain[i].name);
+		free(set->mx_domain[i].note);
+	}
+	domain_clear(&set->derived);
+	rules_networks_clear(&set->mx_network);
+	rules_networks_clear(&set->turn_network);
+	free(set->mx_domain);
 	free(set->domain);
 	free(set->list);
 	free(set->schedule);
@@ -72,6 +74,20 @@ ruleset_schedule(const struct ruleset *set, const char *name)
 		if (strcmp(set->schedule[i].name, name) == 0)
 			return &set->schedule[i].schedule;
 	return NULL;
+}
+
+size_t
+ruleset_nschedules(const struct ruleset *set)
+{
+	return set->nschedules;
+}
+
+const struct schedule *
+ruleset_schedule_at(const struct ruleset *set, size_t i, const char **name)
+{
+	assert(i < set->nschedules);
+	*name = set->schedule[i].name;
+	return &set->schedule[i].schedule;
 }
 
 size_t
@@ -100,27 +116,106 @@ ruleset_settings(const struct ruleset *set)
 	return &set->settings;
 }
 
+/* Both kinds of rows start with their name. */
 static int
-domain_cmp(const void *key, const void *elem)
+name_cmp(const void *key, const void *elem)
 {
-	const char *name = key;
-	const struct rules_domain *d = elem;
+	const char *const *name = elem;
 
-	return strcmp(name, d->name);
+	return strcmp(key, *name);
+}
+_Static_assert(offsetof(struct rules_domain, name) == 0 &&
+    offsetof(struct rules_mx_domain, name) == 0, "name_cmp()");
+
+/* In a table that is sorted by name, whatever the case. */
+static const void *
+by_name(const void *table, size_t n, size_t size, const char *domain)
+{
+	char name[ADDR_DOMAIN_MAX + 1];
+	size_t len = strlen(domain);
+
+	if (len > ADDR_DOMAIN_MAX || n == 0)
+		return NULL;
+	memcpy(name, domain, len + 1);
+	addr_lower(name);
+	return bsearch(name, table, n, size, name_cmp);
 }
 
 const struct rules_domain *
 ruleset_domain(const struct ruleset *set, const char *domain)
 {
-	char name[ADDR_DOMAIN_MAX + 1];
-	size_t len = strlen(domain);
-
-	if (len > ADDR_DOMAIN_MAX || set->ndomains == 0)
-		return NULL;
-	memcpy(name, domain, len + 1);
-	addr_lower(name);
-	return bsearch(name, set->domain, set->ndomains, sizeof(*set->domain), domain_cmp);
+	return by_name(set->domain, set->ndomains, sizeof(*set->domain), domain);
 }
+
+/* --- domains without a row, and who may ask for mail ---------------------- */
+
+bool
+ruleset_mx_network(const struct ruleset *set, int family, const void *addr)
+{
+	return rules_networks_match(&set->mx_network, family, addr);
+}
+
+bool
+ruleset_turn_network(const struct ruleset *set, int family, const void *addr)
+{
+	return rules_networks_match(&set->turn_network, family, addr);
+}
+
+size_t
+ruleset_nmx_networks(const struct ruleset *set)
+{
+	return set->mx_network.n;
+}
+
+size_t
+ruleset_nturn_networks(const struct ruleset *set)
+{
+	return set->turn_network.n;
+}
+
+const struct rules_network *
+ruleset_mx_network_at(const struct ruleset *set, size_t i)
+{
+	assert(i < set->mx_network.n);
+	return &set->mx_network.v[i];
+}
+
+const struct rules_network *
+ruleset_turn_network_at(const struct ruleset *set, size_t i)
+{
+	assert(i < set->turn_network.n);
+	return &set->turn_network.v[i];
+}
+
+enum rules_derived
+ruleset_derived(const struct ruleset *set, const char *domain)
+{
+	const struct rules_mx_domain *d = by_name(set->mx_domain, set->nmx_domains,
+	    sizeof(*set->mx_domain), domain);
+
+	return d != NULL ? d->serve : DERIVED_ASK;
+}
+
+size_t
+ruleset_nmx_domains(const struct ruleset *set)
+{
+	return set->nmx_domains;
+}
+
+const struct rules_mx_domain *
+ruleset_mx_domain_at(const struct ruleset *set, size_t i)
+{
+	assert(i < set->nmx_domains);
+	return &set->mx_domain[i];
+}
+
+const struct rules_domain *
+ruleset_derived_rule(const struct ruleset *set)
+{
+	return &set->derived;
+}
+
+/* --- recipients ---------------------------------------------------------- */
 
 static int
 local_cmp(const void *key, const void *elem)

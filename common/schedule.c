@@ -112,3 +112,18 @@ schedule_next(const struct schedule *s, int64_t age, unsigned attempts, uint32_t
 		wait = 1;
 	return wait < left ? wait : left;
 }
+
+int64_t
+schedule_warn_at(const struct schedule *s, int64_t arrival)
+{
+	/* At the end the sender is told more than that it waits. */
+	if (s->warn_after == 0 || s->warn_after >= s->lifetime)
+		return 0;
+	return arrival + s->warn_after;
+}
+
+int64_t
+schedule_end_at(const struct schedule *s, int64_t arrival)
+{
+	return arrival + s->lifetime;
+}

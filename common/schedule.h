@@ -37,4 +37,9 @@ int	schedule_parse(const char *text, struct schedule *, const char **why);
  */
 int64_t	schedule_next(const struct schedule *, int64_t age, unsigned attempts, uint32_t noise);
 
+/* When a message that came at `arrival' (wall clock) is told to wait: the time at which its
+ * sender gets a warning, 0 for never, and the end of its lifetime. */
+int64_t	schedule_warn_at(const struct schedule *, int64_t arrival);
+int64_t	schedule_end_at(const struct schedule *, int64_t arrival);
+
 #endif

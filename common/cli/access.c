@@ -52,6 +52,7 @@ cli_edit_failed(enum rules_edit_result r, char **why)
 	case EDIT_EXISTS:
 	case EDIT_BAD:
 	case EDIT_SHRINK:
+	case EDIT_IN_USE:
 		status = EX_DATAERR;
 		break;
 	case EDIT_BUSY:
@@ -84,6 +85,9 @@ cli_edit(struct cli *c, struct rules_edit **e)
 		(void)cli_edit_failed(r, &why);
 		return EX_CONFIG;
 	}
+	if (r == EDIT_OK && rules_edit_copy(*e) != NULL)
+		cli_note("%s: upgraded; the file as it was is %s", conf->rules_db,
+		    rules_edit_copy(*e));
 	return cli_edit_failed(r, &why);
 }
 

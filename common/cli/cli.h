@@ -16,7 +16,7 @@
 
 struct conf;
 
-#define CLI_OPTIONS_MAX	12
+#define CLI_OPTIONS_MAX	20
 
 struct cli_option {
 	const char	*name;		/* without dashes; NULL ends the list */

@@ -2,7 +2,7 @@
  * init.c -- holdfast init: holdfast.conf and rules.db, where there are none.
  *
  * What is there is read and checked, never changed, so it may be run at any
- * time.
+ * time; but a rules.db of an older version is upgraded.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -76,14 +76,20 @@ write_conf(const char *path, bool *created)
 }
 
 static int
-make_rules(const char *path, bool *created)
+make_rules(struct cli *c, const char *path, bool *created, bool *upgraded)
 {
+	struct rules_edit *e = NULL;
 	char *why = NULL;
 	int status = make_folder(path);
 
 	if (status != EX_OK)
 		return status;
-	return cli_edit_failed(rules_edit_create(path, created, &why), &why);
+	status = cli_edit_failed(rules_edit_create(path, created, &why), &why);
+	if (status != EX_OK || *created || (status = cli_edit(c, &e)) != EX_OK)
+		return status;
+	*upgraded = rules_edit_copy(e) != NULL;
+	rules_edit_close(&e);
+	return EX_OK;
 }
 
 static void
@@ -103,7 +109,7 @@ print_next(const struct cli *c)
 static int
 init(struct cli *c)
 {
-	bool conf_created = false, rules_created = false;
+	bool conf_created = false, rules_created = false, rules_upgraded = false;
 	const struct conf *conf;
 	int status;
 
@@ -111,12 +117,12 @@ init(struct cli *c)
 		return status;
 	if ((conf = cli_conf(c)) == NULL)
 		return EX_CONFIG;
-	if ((status = make_rules(conf->rules_db, &rules_created)) != EX_OK)
+	if ((status = make_rules(c, conf->rules_db, &rules_created, &rules_upgraded)) != EX_OK)
 		return status;
 	if (c->json) {
-		out_json(json_pack("{s:s,s:b,s:s,s:b}", "conf", out_safe(c->conf_path),
+		out_json(json_pack("{s:s,s:b,s:s,s:b,s:b}", "conf", out_safe(c->conf_path),
 		    "conf_created", conf_created, "rules_db", out_safe(conf->rules_db),
-		    "rules_db_created", rules_created));
+		    "rules_db_created", rules_created, "rules_db_upgraded", rules_upgraded));
 		return EX_OK;
 	}
 	(void)printf("%s  %s\n", conf_created ? "made " : "there", out_safe(c->conf_path));

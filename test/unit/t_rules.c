@@ -64,7 +64,7 @@ test_domain(void **state)
 {
 	const struct rulesdb *t = *state;
 
-	rulesdb_sql(t, "INSERT INTO schedule VALUES ('quick', '5s 10s*', 0, '2d');"
+	rulesdb_sql(t, "INSERT INTO schedule VALUES ('quick', '5s 10s*', 0, '2d', '4h', 'bounce');"
 	    "INSERT INTO setting VALUES ('probe_interval', '5s'), ('concurrency', 7);"
 	    "INSERT INTO domain (name, primaries, schedule, tls, size_limit, recipients) VALUES"
 	    " ('b.test', 'MX.b.test:2525,[2001:DB8::1],192.0.2.1', 'quick', 'off', 1000, 'any');"
@@ -232,7 +232,8 @@ test_refusals(void **state)
 		  "domain ok.test: size_limit: negative" },
 		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET primaries = ''",
 		  "domain ok.test: primaries: " },
-		{ "PRAGMA user_version = 2", "made by a newer Holdfast (schema 2" },
+		{ "PRAGMA user_version = 3", "made by a newer Holdfast (schema 3" },
+		{ "PRAGMA user_version = 1", "made by an older Holdfast (schema 1); `holdfast init' upgrades" },
 		{ "PRAGMA user_version = 0", "schema 0 is unknown" },
 		{ "PRAGMA application_id = 1", "not a Holdfast rules database" },
 		{ "DROP TABLE setting", "no such table: setting" },

@@ -72,8 +72,7 @@ test_create(void **state)
 	assert_false(created);
 	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM domain"), 1);
 	rulesdb_sql(t, "PRAGMA application_id = 7");
-	expect(rules_edit_create(t->path, &created, &why), EDIT_FAULT, &why, "not a Holdfast");
-	expect(rules_edit_open(t->path, &e, &why), EDIT_FAULT, &why, t->path);
+	expect(rules_edit_open(t->path, &e, &why), EDIT_FAULT, &why, "not a Holdfast");
 	assert_int_equal(unlink(t->path), 0);
 	expect(rules_edit_open(t->path, &e, &why), EDIT_FAULT, &why, "holdfast init");
 	assert_null(e);
@@ -91,7 +90,7 @@ test_domain(void **state)
 	size_t gone;
 
 	d.primaries = "192.0.2.1,192.0.2.2:2525";
-	d.size_limit = 5000;
+	d.size_limit = "5000";
 	expect(rules_edit_domain_add(e, "Example.TEST.", &d, &why), EDIT_OK, &why, NULL);
 	expect(rules_edit_domain_add(e, "example.test", &d, &why), EDIT_EXISTS, &why, "already");
 	assert_int_equal(rulesdb_number(t, "SELECT size_limit FROM domain"
@@ -99,7 +98,7 @@ test_domain(void **state)
 
 	struct rules_edit_domain set = RULES_EDIT_DOMAIN_INIT;
 	set.tls = "off";
-	set.case_sensitive = 1;
+	set.case_sensitive = "1";
 	expect(rules_edit_domain_set(e, "example.test", &set, &why), EDIT_OK, &why, NULL);
 	assert_int_equal(rulesdb_number(t, "SELECT size_limit FROM domain WHERE tls = 'off'"
 	    " AND case_sensitive = 1"), 5000);
@@ -126,25 +125,19 @@ test_bad_values(void **state)
 		struct rules_edit_domain d;
 		const char		*why;
 	} row[] = {
-		{ "a b", { .primaries = "h", .size_limit = -1, .case_sensitive = -1 },
-		  "`a b' is not a domain name" },
-		{ "", { .primaries = "h", .size_limit = -1, .case_sensitive = -1 }, "domain name" },
-		{ "x.test", { .size_limit = -1, .case_sensitive = -1 }, "primaries" },
-		{ "x.test", { .primaries = "h:99999", .size_limit = -1, .case_sensitive = -1 },
-		  "domain x.test: primaries: `h:99999': " },
-		{ "x.test", { .primaries = "", .size_limit = -1, .case_sensitive = -1 },
-		  "domain.primaries must not be empty" },
-		{ "x.test", { .primaries = "h", .tls = "maybe", .size_limit = -1,
-		  .case_sensitive = -1 }, "domain.tls must be off, may" },
-		{ "x.test", { .primaries = "h", .recipients = "", .size_limit = -1,
-		  .case_sensitive = -1 }, "domain.recipients must be list" },
-		{ "x.test", { .primaries = "h", .schedule = "nope", .size_limit = -1,
-		  .case_sensitive = -1 }, "domain x.test: schedule: there is no schedule `nope'" },
-		{ "x.test", { .primaries = "h", .delimiter = "@", .size_limit = -1,
-		  .case_sensitive = -1 }, "domain.delimiter must be up to" },
-		{ "x.test", { .primaries = "h", .catch_all = "*", .size_limit = -1,
-		  .case_sensitive = -1 }, "domain.catch_all must be" },
-		{ "x.test", { .primaries = "h", .size_limit = -1, .case_sensitive = 2 },
+		{ "a b", { .primaries = "h" }, "`a b' is not a domain name" },
+		{ "", { .primaries = "h" }, "domain name" },
+		{ "x.test", { .tls = "may" }, "primaries" },
+		{ "x.test", { .primaries = "h:99999" }, "domain x.test: primaries: `h:99999': " },
+		{ "x.test", { .primaries = "" }, "domain.primaries must not be empty" },
+		{ "x.test", { .primaries = "h", .tls = "maybe" }, "domain.tls must be off, may" },
+		{ "x.test", { .primaries = "h", .recipients = "" },
+		  "domain.recipients must be list" },
+		{ "x.test", { .primaries = "h", .schedule = "nope" },
+		  "domain x.test: schedule: there is no schedule `nope'" },
+		{ "x.test", { .primaries = "h", .delimiter = "@" }, "domain.delimiter must be up to" },
+		{ "x.test", { .primaries = "h", .catch_all = "*" }, "domain.catch_all must be" },
+		{ "x.test", { .primaries = "h", .case_sensitive = "2" },
 		  "domain.case_sensitive must be" },
 	};
 	const struct rulesdb *t = *state;
@@ -264,7 +257,6 @@ test_hot_journal(void **state)
 	char cmd[512], journal[128], *why = NULL;
 	struct rules_edit *e;
 	struct rules *r;
-	bool created;
 	FILE *f;
 	int c;
 
@@ -300,15 +292,14 @@ test_hot_journal(void **state)
 	assert_non_null(strstr(why, "cut off half-way"));
 	free(why);
 	why = NULL;
-	expect(rules_edit_create(cmd, &created, &why), EDIT_OK, &why, NULL);
+	expect(rules_edit_open(cmd, &e, &why), EDIT_OK, &why, NULL);
+	rules_edit_close(&e);
 	r = rules_open(cmd, &why);
 	assert_non_null(r);
 	struct ruleset *set = rules_current(r);
 	assert_int_equal(ruleset_ndomains(set), 0);
 	ruleset_unref(&set);
 	rules_close(&r);
-	assert_int_equal(rules_edit_open(cmd, &e, &why), EDIT_OK);
-	rules_edit_close(&e);
 }
 
 int

@@ -1,0 +1,329 @@
+/*
+ * rules_edit_row.c -- changes of single rows: of any table by its description,
+ * then schedules, settings and the lists.
+ *
+ * Statements are put together from names that stand in the code; values are
+ * bound. Each row is read back by the daemons' own reader before the commit.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/addr.h"
+#include "common/buf.h"
+#include "common/rules_edit_db.h"
+#include "common/rules_network.h"
+#include "common/rules_setting.h"
+#include "common/rules_text.h"
+
+#define NAMED_MAX	5	/* domains that a refusal names */
+
+/* --- any table ----------------------------------------------------------- */
+
+/* "INSERT INTO domain (name, tls) VALUES (?1, ?5) …", "UPDATE domain SET tls = ?5 WHERE …" */
+static char *
+row_sql(const struct rules_edit_table *t, const char *const *value, bool insert)
+{
+	struct buf sql = BUF_INIT, values = BUF_INIT;
+	const char *comma = "";
+
+	if (insert)
+		buf_printf(&sql, "INSERT INTO %s (%s", t->name, t->key);
+	else
+		buf_printf(&sql, "UPDATE %s SET ", t->name);
+	for (size_t i = 0; t->column[i] != NULL; i++) {
+		if (value[i] == NULL)
+			continue;
+		if (insert) {
+			buf_printf(&sql, ", %s", t->column[i]);
+			buf_printf(&values, ", ?%zu", i + 2);
+		} else
+			buf_printf(&sql, "%s%s = ?%zu", comma, t->column[i], i + 2);
+		comma = ", ";
+	}
+	if (insert)
+		buf_printf(&sql, ") VALUES (?1%s) ON CONFLICT DO NOTHING", buf_str(&values));
+	else	/* without any column it only looks whether the row is there */
+		buf_printf(&sql, "%s%s = %s WHERE %s = ?1", comma, t->key, t->key, t->key);
+	buf_free(&values);
+	return buf_take(&sql);
+}
+
+static enum rules_edit_result
+write_row(struct rules_edit *e, const struct rules_edit_table *t, const char *key,
+    const char *const *value, bool insert, char **why)
+{
+	char *sql = row_sql(t, value, insert);
+	sqlite3_stmt *st = NULL;
+	enum rules_edit_result r = rules_edit_prepare(e, sql, &st, why);
+
+	free(sql);
+	if (r == EDIT_OK) {
+		(void)sqlite3_bind_text(st, 1, key, -1, SQLITE_STATIC);
+		for (int i = 0; t->column[i] != NULL; i++)
+			if (value[i] != NULL)
+				(void)sqlite3_bind_text(st, i + 2, value[i], -1, SQLITE_STATIC);
+		r = rules_edit_step(e, st, why);
+	}
+	(void)sqlite3_finalize(st);
+	if (r != EDIT_OK || sqlite3_changes(e->db) > 0)
+		return r;
+	*why = insert ? xasprintf("%s `%s' is there already", t->what, key)
+		      : xasprintf("there is no %s `%s'", t->what, key);
+	return insert ? EDIT_EXISTS : EDIT_MISSING;
+}
+
+enum rules_edit_result
+rules_edit_row(struct rules_edit *e, const struct rules_edit_table *t, const char *key,
+    const char *const *value, bool insert, char **why)
+{
+	enum rules_edit_result r = rules_edit_begin(e, why);
+
+	if (r != EDIT_OK)
+		return r;
+	if ((r = write_row(e, t, key, value, insert, why)) == EDIT_OK)
+		r = rules_edit_read_back(e, t->table, key, why);
+	return rules_edit_finish(e, r, why);
+}
+
+enum rules_edit_result
+rules_edit_delete(struct rules_edit *e, const char *table, const char *column, const char *key,
+    size_t *changed, char **why)
+{
+	char *sql = xasprintf("DELETE FROM %s WHERE %s = ?1", table, column);
+	sqlite3_stmt *st = NULL;
+	enum rules_edit_result r = rules_edit_prepare(e, sql, &st, why);
+
+	free(sql);
+	if (r == EDIT_OK) {
+		(void)sqlite3_bind_text(st, 1, key, -1, SQLITE_STATIC);
+		r = rules_edit_step(e, st, why);
+	}
+	(void)sqlite3_finalize(st);
+	*changed = r == EDIT_OK ? (size_t)sqlite3_changes(e->db) : 0;
+	return r;
+}
+
+/* The same as a transaction, where the row must be there. */
+static enum rules_edit_result
+remove_row(struct rules_edit *e, const struct rules_edit_table *t, const char *key, char **why)
+{
+	enum rules_edit_result r = rules_edit_begin(e, why);
+	size_t gone;
+
+	if (r != EDIT_OK)
+		return r;
+	r = rules_edit_delete(e, t->name, t->key, key, &gone, why);
+	if (r == EDIT_OK && gone == 0) {
+		*why = xasprintf("there is no %s `%s'", t->what, key);
+		r = EDIT_MISSING;
+	}
+	return rules_edit_finish(e, r, why);
+}
+
+/* --- schedules ----------------------------------------------------------- */
+
+static const char *const schedule_columns[] = { "steps", "jitter", "lifetime", "warn_after",
+	"at_end", NULL };
+static const struct rules_edit_table schedule_table = {
+	RULES_SCHEDULE, "schedule", "name", "schedule", schedule_columns
+};
+
+static enum rules_edit_result
+schedule_write(struct rules_edit *e, const char *name, const struct rules_edit_schedule *s,
+    bool insert, char **why)
+{
+	const char *const value[] = { s->steps, s->jitter, s->lifetime, s->warn_after, s->at_end };
+
+	_Static_assert(sizeof(value) + sizeof(value[0]) == sizeof(schedule_columns),
+	    "a value for each column");
+	return rules_edit_row(e, &schedule_table, name, value, insert, why);
+}
+
+enum rules_edit_result
+rules_edit_schedule_add(struct rules_edit *e, const char *name,
+    const struct rules_edit_schedule *s, char **why)
+{
+	return schedule_write(e, name, s, true, why);
+}
+
+enum rules_edit_result
+rules_edit_schedule_set(struct rules_edit *e, const char *name,
+    const struct rules_edit_schedule *s, char **why)
+{
+	return schedule_write(e, name, s, false, why);
+}
+
+/* "a.test, b.test and 7 more", or "" */
+static enum rules_edit_result
+schedule_users(struct rules_edit *e, const char *name, struct buf *users, char **why)
+{
+	sqlite3_stmt *st = NULL;
+	enum rules_edit_result r = rules_edit_prepare(e, "SELECT name FROM domain"
+	    " WHERE schedule = ?1 ORDER BY name", &st, why);
+	size_t n = 0;
+	int rc = SQLITE_DONE;
+
+	if (r == EDIT_OK) {
+		(void)sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+		for (; (rc = sqlite3_step(st)) == SQLITE_ROW; n++)
+			if (n < NAMED_MAX)
+				buf_printf(users, "%s%s", n > 0 ? ", " : "",
+				    (const char *)sqlite3_column_text(st, 0));
+		if (rc != SQLITE_DONE)
+			r = rules_edit_failed(e, why);
+	}
+	(void)sqlite3_finalize(st);
+	if (n > NAMED_MAX)
+		buf_printf(users, " and %zu more", n - NAMED_MAX);
+	return r;
+}
+
+enum rules_edit_result
+rules_edit_schedule_remove(struct rules_edit *e, const char *name, char **why)
+{
+	struct buf users = BUF_INIT;
+	enum rules_edit_result r;
+	size_t gone = 0;
+
+	if (strcmp(name, "default") == 0) {
+		*why = xstrdup("schedule `default' must be there");
+		return EDIT_IN_USE;
+	}
+	if ((r = rules_edit_begin(e, why)) != EDIT_OK)
+		return r;
+	if ((r = schedule_users(e, name, &users, why)) == EDIT_OK && users.len > 0) {
+		*why = xasprintf("schedule `%s' is used by %s", name, buf_str(&users));
+		r = EDIT_IN_USE;
+	}
+	if (r == EDIT_OK &&
+	    (r = rules_edit_delete(e, "schedule", "name", name, &gone, why)) == EDIT_OK &&
+	    gone == 0) {
+		*why = xasprintf("there is no schedule `%s'", name);
+		r = EDIT_MISSING;
+	}
+	buf_free(&users);
+	return rules_edit_finish(e, r, why);
+}
+
+/* --- settings ------------------------------------------------------------ */
+
+enum rules_edit_result
+rules_edit_setting_set(struct rules_edit *e, const char *name, const char *value, char **why)
+{
+	sqlite3_stmt *st = NULL;
+	enum rules_edit_result r;
+
+	if (rules_setting_find(name) == NULL) {
+		*why = xasprintf("there is no setting `%s'", name);
+		return EDIT_MISSING;
+	}
+	if ((r = rules_edit_begin(e, why)) != EDIT_OK)
+		return r;
+	r = rules_edit_prepare(e, "INSERT INTO setting (name, value) VALUES (?1, ?2)"
+	    " ON CONFLICT (name) DO UPDATE SET value = excluded.value", &st, why);
+	if (r == EDIT_OK) {
+		(void)sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+		(void)sqlite3_bind_text(st, 2, value, -1, SQLITE_STATIC);
+		r = rules_edit_step(e, st, why);
+	}
+	(void)sqlite3_finalize(st);
+	if (r == EDIT_OK)
+		r = rules_edit_read_back(e, RULES_SETTING, name, why);
+	return rules_edit_finish(e, r, why);
+}
+
+enum rules_edit_result
+rules_edit_setting_unset(struct rules_edit *e, const char *name, bool *changed, char **why)
+{
+	enum rules_edit_result r = rules_edit_begin(e, why);
+	size_t gone = 0;
+
+	*changed = false;
+	if (r != EDIT_OK)
+		return r;
+	r = rules_edit_delete(e, "setting", "name", name, &gone, why);
+	if (r == EDIT_OK && gone == 0 && rules_setting_find(name) == NULL) {
+		*why = xasprintf("there is no setting `%s'", name);
+		r = EDIT_MISSING;
+	}
+	*changed = gone > 0;
+	return rules_edit_finish(e, r, why);
+}
+
+/* --- lists --------------------------------------------------------------- */
+
+static const char *const network_columns[] = { "note", NULL };
+static const char *const mx_domain_columns[] = { "serve", "note", NULL };
+static const struct rules_edit_table list_table[] = {
+	[EDIT_MX_NETWORK] = { RULES_MX_NETWORK, "mx_network", "network", "mx_network",
+	    network_columns },
+	[EDIT_MX_DOMAIN] = { RULES_MX_DOMAIN, "mx_domain", "name", "mx_domain",
+	    mx_domain_columns },
+	[EDIT_TURN_NETWORK] = { RULES_TURN_NETWORK, "turn_network", "network", "turn_network",
+	    network_columns },
+};
+
+/* The value as it is kept; NULL and *why if it is none. */
+static char *
+list_key(enum rules_edit_list which, const char *value, char **why)
+{
+	struct rules_network n;
+	size_t len = strlen(value);
+	const char *reason;
+	char *name;
+
+	if (which != EDIT_MX_DOMAIN)
+		return rules_network_parse(value, &n, why) == 0 ? n.text : NULL;
+	if (len > 1 && value[len - 1] == '.')
+		len--;
+	name = xstrndup(value, len);
+	addr_lower(name);
+	if (rules_name_check(name, &reason) == 0)
+		return name;
+	*why = xasprintf("`%s': %s", value, reason);
+	free(name);
+	return NULL;
+}
+
+enum rules_edit_result
+rules_edit_list_add(struct rules_edit *e, enum rules_edit_list which, const char *value,
+    const char *serve, const char *note, char **why)
+{
+	const char *const network[] = { note }, *const domain[] = { serve, note };
+	const char *const *columns = which == EDIT_MX_DOMAIN ? domain : network;
+	char *key = list_key(which, value, why);
+	enum rules_edit_result r;
+
+	if (key == NULL)
+		return EDIT_BAD;
+	r = rules_edit_row(e, &list_table[which], key, columns, true, why);
+	if (r == EDIT_EXISTS) {
+		free(*why);
+		*why = NULL;
+		r = rules_edit_row(e, &list_table[which], key, columns, false, why);
+	}
+	free(key);
+	return r;
+}
+
+enum rules_edit_result
+rules_edit_list_remove(struct rules_edit *e, enum rules_edit_list which, const char *value,
+    char **why)
+{
+	/* What somebody wrote by hand goes by the name under which it stands. */
+	char *ignored = NULL, *key = list_key(which, value, &ignored);
+	enum rules_edit_result r = remove_row(e, &list_table[which], key != NULL ? key : value,
+	    why);
+
+	if (r == EDIT_MISSING && key != NULL && strcmp(key, value) != 0) {
+		free(*why);
+		*why = NULL;
+		r = remove_row(e, &list_table[which], value, why);
+	}
+	free(ignored);
+	free(key);
+	return r;
+}
