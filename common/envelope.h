@@ -76,5 +76,6 @@ struct rcpt *envelope_add_rcpt(struct envelope *);	/* a zeroed one to fill */
  */
 void	received_format(struct buf *, const struct client_info *, const char *by,
 	    const char *with, const char *tls, const char *id, const char *rcpt, time_t when);
+void	received_date(struct buf *, time_t);	/* "Sun, 22 Nov 2026 08:33:01 +0000" */
 
 #endif

@@ -103,8 +103,8 @@ put_from(struct buf *out, const struct client_info *c, const char *tls)
 }
 
 /* RFC 5322 3.3, local time and its offset. Names by hand: strftime() follows the locale. */
-static void
-put_date(struct buf *out, time_t when)
+void
+received_date(struct buf *out, time_t when)
 {
 	static const char day[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
 	static const char month[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
@@ -141,6 +141,6 @@ received_format(struct buf *out, const struct client_info *client, const char *b
 		buf_putc(out, '>');
 	}
 	buf_puts(out, "; ");
-	put_date(out, when);
+	received_date(out, when);
 	buf_puts(out, "\r\n");
 }

@@ -47,6 +47,8 @@ libqueue_a_SOURCES += queued/smtp_io.c queued/smtp_io.h queued/smtp_io_bytes.c \
 	queued/smtp_io_private.h queued/tls.c queued/tls.h queued/tls_client.c queued/tls_dane.c \
 	queued/tls_private.h queued/tls_server.c queued/tls_verify.c
 
+# reports to senders and to the operator
+libqueue_a_SOURCES += queued/dsn.c queued/dsn.h queued/dsn_text.c queued/dsn_text.h
 # the daemon
 sbin_PROGRAMS += holdfast-queued
 holdfast_queued_SOURCES = queued/main.c queued/control_server.c queued/control_server.h \
