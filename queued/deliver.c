@@ -64,6 +64,7 @@ deliver_new(struct event_base *base, struct store *store, const struct conf *con
 	d->tls = tls_client_new(&why);
 	if (d->tls == NULL)
 		log_fatal("%s", why);
+	deliver_bounce_new(d);
 	deliver_route_new(d);
 	deliver_route_conf(d);
 	deliver_clock_start(d);
@@ -203,6 +204,7 @@ deliver_free(struct deliver **dp)
 	TAILQ_FOREACH(dest, &d->dests, all)
 		while ((s = TAILQ_FIRST(&dest->sessions)) != NULL)
 			deliver_session_cut(&s, "shutting down");
+	deliver_bounce_free(d);
 	deliver_route_free(d);
 	store_forget(d->store, d);
 	if (d->drain_timer != NULL)

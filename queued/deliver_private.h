@@ -10,6 +10,7 @@
  *	deliver_connect.c	hosts, addresses, the next one
  *	deliver_tls.c		which TLS a connection needs
  *	deliver_settle.c	verdicts to settlements and log lines
+ *	deliver_bounce.c	reports to senders
  *	deliver_suspect.c	messages that break connections
  *	deliver_clock.c		due times, the sweeper, clock jumps
  *
@@ -25,6 +26,7 @@
 #include "common/rules.h"
 #include "queued/deliver.h"
 #include "queued/destination.h"
+#include "queued/dsn.h"
 #include "queued/resolve.h"
 #include "queued/smtp_client.h"
 #include "queued/smtp_io.h"
@@ -47,6 +49,7 @@
 #define DELIVER_HOST_BAD	60000		/* ms: a failed host is tried after the others */
 #define DELIVER_HOST_PLAIN	600000		/* ms: no TLS after a failed opportunistic handshake */
 #define DELIVER_HOST_FRESH	60000		/* ms: an answer of the resolver is used so long */
+#define DELIVER_TRACE_BOUNCE	"bounce"	/* trace of a report that something failed */
 #define DELIVER_SUSPECTS	256		/* messages remembered as in flight when a connection broke */
 #define DELIVER_SUSPECT_MAX	3u		/* … so often in a row: then it waits its turn */
 
@@ -155,6 +158,13 @@ struct deliver_suspect {
 	unsigned		 broken;	/* connections that broke with it */
 };
 
+/* What a recipient's sender is to be told. */
+struct deliver_notice {
+	enum dsn_action		 action;
+	const char		*said;		/* the peer's own words, "550 5.1.1 …"; NULL none; lent */
+};
+TAILQ_HEAD(deliver_bounces, deliver_bounce);
+
 struct deliver {
 	struct event_base	*base;
 	struct store		*store;
@@ -177,6 +187,8 @@ struct deliver {
 	unsigned		 unsettled;	/* … and handed back, not yet durable */
 	size_t			 bytes;		/* of bodies held */
 	unsigned		 inflight;	/* sessions with a job */
+	struct deliver_bounces	 bounces;	/* reports that are not durable yet */
+	struct bounce_rate	*bounce_rate;
 
 	struct event		*wake, *sweeper, *reaper;
 	int64_t			 wake_at;	/* wall s; 0 unarmed */
@@ -278,6 +290,20 @@ void	deliver_tls_close(struct deliver_session *);
 /* Ends s->job by its verdicts. False: some recipients go in a following transaction first. */
 bool	deliver_settle(struct deliver_session *);
 void	deliver_untried(struct deliver *, struct job **);	/* the job goes back as it was */
+
+void	deliver_give_back(struct deliver *, struct job **, const struct settle *);
+
+/* deliver_bounce.c */
+void	deliver_bounce_new(struct deliver *);
+void	deliver_bounce_free(struct deliver *);
+/* P5: may the sender be told of this recipient's NOTIFY_FAILURE, NOTIFY_DELAY or NOTIFY_SUCCESS? */
+bool	deliver_may_notify(const struct deliver *, const struct job *, const struct rcpt *,
+	    unsigned what);
+/* Is there one more report for this sender's domain? Counts it. */
+bool	deliver_bounce_admit(struct deliver *, const struct job *);
+/* One report of all recipients that have a notice; durable, then the job is settled with v (copied). */
+void	deliver_bounce(struct deliver *, struct job **, const struct settle *v,
+	    const struct deliver_notice *);
 
 /* deliver_suspect.c */
 /* A connection broke in the middle of this message. True: so often in a row that it must step back. */

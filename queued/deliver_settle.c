@@ -3,8 +3,12 @@
  *
  * The one place where a message's fate is told to the store. A recipient that was
  * deferred waits by its domain's schedule as the rules have it now; when
- * the lifetime is over after a failed attempt (never without one) it is
- * quarantined as expired.
+ * the lifetime is over after a failed attempt (never without one) the schedule says what
+ * becomes of it. Where the sender is to be told, deliver_bounce.c settles, once the report is durable.
+ *
+ * Our own reports (ENVELOPE_RELAY) have nobody behind them to be told. One that says "not
+ * delivered" is the last trace of its message: refused or expired it is quarantined, where the operator sees it. Others
+ * speak of mail that is still here or was handed on; those are disposed of, with a ledger row.
  *
  * The delivery lines have the form that log summarisers read:
  *	ID: to=<a@b>, relay=h[ip]:port, delay=…, delays=a/b/c/d, dsn=2.0.0, status=sent (250 …)
@@ -43,8 +47,8 @@ settled(void *arg, enum store_result result, const char *why)
 	deliver_drain_check(d);
 }
 
-static void
-give_back(struct deliver *d, struct job **job, const struct settle *v)
+void
+deliver_give_back(struct deliver *d, struct job **job, const struct settle *v)
 {
 	if ((*job)->body != NULL) {
 		assert(d->bytes >= (*job)->size);
@@ -65,7 +69,7 @@ deliver_untried(struct deliver *d, struct job **job)
 
 	for (size_t i = 0; i < n; i++)
 		v[i].what = SETTLE_UNTRIED;
-	give_back(d, job, v);
+	deliver_give_back(d, job, v);
 	free(v);
 }
 
@@ -126,31 +130,54 @@ put_reason(struct buf *b, const struct deliver_session *s, const struct smtp_ver
 			b->data[from] = ' ';
 }
 
-static void
-log_attempt(const struct deliver_session *s, size_t i, const struct settle *v,
-    enum outcome_rcpt what)
+/* One message's recipients on their way from verdict to settlement. */
+struct fates {
+	struct deliver_session	*s;
+	struct outcome		*o;
+	struct settle		*v;
+	struct buf		*reason;	/* lent to v */
+	struct buf		*said;		/* lent to notice */
+	struct deliver_notice	*notice;
+	bool			 asked, admitted;	/* the sender's domain has a report left */
+};
+
+static const char *
+note_of(const struct fates *f, size_t i)
 {
-	static const char *const status[] = {
-		[OUTCOME_DELIVERED] = "sent",
-		[OUTCOME_RETRY] = "deferred",
-		[OUTCOME_RETRY_NOW] = "deferred",
-		[OUTCOME_HOLD] = "deferred",
-		[OUTCOME_QUARANTINE] = "deferred",
-		[OUTCOME_BOUNCE] = "bounced",
-		[OUTCOME_UNTRIED] = "deferred",
-		[OUTCOME_UNSURE] = "deferred",
-	};
-	const char *note = "";
+	const struct settle *v = &f->v[i];
+
+	switch (v->what) {
+	case SETTLE_QUARANTINE:
+		return "quarantined; ";
+	case SETTLE_HOLD:
+		return "held for the operator; ";
+	case SETTLE_EXPIRED:
+		return "disposed of; ";
+	case SETTLE_DELIVERED: case SETTLE_DEFER: case SETTLE_UNTRIED: case SETTLE_BOUNCED:
+	case SETTLE_WARNED:
+		break;
+	}
+	if (f->o[i].rcpt == OUTCOME_HOLD)
+		return "not believed while the destination is on trial; ";
+	if (v->refused)
+		return "not believed yet, for the list has the recipient; ";
+	if (v->unsure)
+		return "duplicate possible: the whole message was sent, but not answered; ";
+	return "";
+}
+
+static void
+log_attempt(const struct fates *f, size_t i)
+{
+	const struct deliver_session *s = f->s;
+	const struct settle *v = &f->v[i];
 	struct buf b = BUF_INIT;
 
-	if (v->what == SETTLE_QUARANTINE)
-		note = "quarantined; ";
-	else if (what == OUTCOME_UNSURE)
-		note = "duplicate possible: the whole message was sent, but not answered; ";
 	put_delays(&b, s, clock_wall_ms(), clock_mono_ms());
 	log_info("%s: to=<%s>, relay=%s, %s, dsn=%s, status=%s (%s%s)", s->job->queue_id,
-	    s->job->rcpt[i].rcpt.address, s->relay, buf_str(&b), v->dsn, status[what], note,
-	    v->reply);
+	    s->job->rcpt[i].rcpt.address, s->relay, buf_str(&b), v->dsn,
+	    v->what == SETTLE_DELIVERED ? "sent" : v->what == SETTLE_BOUNCED ? "bounced" : "deferred",
+	    note_of(f, i), v->reply);
 	buf_free(&b);
 }
 
@@ -162,34 +189,157 @@ set_dsn(struct settle *v, const char *dsn, const char *fallback)
 	(void)snprintf(v->dsn, sizeof(v->dsn), "%s", *dsn != '\0' ? dsn : fallback);
 }
 
-/* Deferred by the schedule, or expired. reason may grow. */
-static void
-defer(struct deliver_session *s, const struct job_rcpt *jr, struct settle *v,
-    struct buf *reason)
+/* May the sender be told of this recipient, and is there a report left? */
+static bool
+tellable(struct fates *f, size_t i, unsigned what)
 {
+	struct deliver *d = f->s->dest->d;
+
+	if (!deliver_may_notify(d, f->s->job, &f->s->job->rcpt[i].rcpt, what))
+		return false;
+	if (!f->asked)
+		f->admitted = deliver_bounce_admit(d, f->s->job);
+	f->asked = true;
+	return f->admitted;
+}
+
+static void
+tell(struct fates *f, size_t i, enum dsn_action action)
+{
+	const struct smtp_verdict *got = smtp_client_verdict(f->s->client, i);
+
+	f->notice[i].action = action;
+	if (got->event != SMTP_EV_REPLY)
+		return;
+	buf_printf(&f->said[i], "%d %s%s%s", got->code, got->dsn, got->dsn[0] != '\0' ? " " : "",
+	    got->text);
+	f->notice[i].said = buf_str(&f->said[i]);
+}
+
+/* It will not be delivered: refused for good, or expired. */
+static void
+give_up(struct fates *f, size_t i, bool bounce)
+{
+	const struct envelope *env = &f->s->job->env;
+	struct settle *v = &f->v[i];
+
+	if (bounce && tellable(f, i, NOTIFY_FAILURE)) {
+		v->what = SETTLE_BOUNCED;
+		tell(f, i, DSN_FAILED);
+	} else if (env->route != NULL &&
+	    (env->trace == NULL || strcmp(env->trace, DELIVER_TRACE_BOUNCE) != 0)) {
+		v->what = SETTLE_EXPIRED;
+	} else {
+		v->what = SETTLE_QUARANTINE;
+	}
+}
+
+static void
+expire(struct fates *f, size_t i, enum schedule_end end)
+{
+	struct settle *v = &f->v[i];
+	char *last = buf_take(&f->reason[i]);
+
+	set_dsn(v, "4.4.7", "");
+	v->refused = false;
+	buf_printf(&f->reason[i], "expired; last: %s", last);
+	free(last);
+	if (end == SCHEDULE_HOLD)
+		v->what = SETTLE_HOLD;
+	else
+		give_up(f, i, end == SCHEDULE_BOUNCE);
+}
+
+/* Deferred by the schedule, or expired. */
+static void
+defer(struct fates *f, size_t i)
+{
+	struct deliver_session *s = f->s;
 	struct deliver *d = s->dest->d;
 	struct deliver_domain *dom = deliver_route_domain(d, s->job->domain);
 	int64_t now = clock_wall(), wait = -1;
+	struct settle *v = &f->v[i];
 
 	v->what = SETTLE_DEFER;
 	if (dom->schedule.nsteps == 0)
 		wait = 3600;		/* its rule went meanwhile: no schedule, no lifetime */
 	else
-		wait = schedule_next(&dom->schedule, now - s->job->arrival, jr->attempts + 1,
-		    deliver_noise(d));
+		wait = schedule_next(&dom->schedule, now - s->job->arrival,
+		    s->job->rcpt[i].attempts + 1, deliver_noise(d));
 	if (wait < 0) {
-		char *last = buf_take(reason);
-
-		v->what = SETTLE_QUARANTINE;
-		set_dsn(v, "4.4.7", "");
-		buf_printf(reason, "expired; last: %s", last);
-		free(last);
+		expire(f, i, dom->schedule.end);
 		return;
 	}
 	if (s->hurried)
 		wait = 0;
 	v->next_attempt = now + wait;
 	deliver_due(dom, v->next_attempt);
+}
+
+/* Not believed: the next canary asks again, and the message's schedule knows nothing of it. */
+static void
+put_off(struct fates *f, size_t i)
+{
+	struct deliver_session *s = f->s;
+	struct settle *v = &f->v[i];
+
+	v->what = SETTLE_DEFER;
+	v->uncounted = v->refused = true;
+	v->next_attempt = clock_wall() + deliver_canary_interval(s->dest) / 1000;
+	deliver_due(deliver_route_domain(s->dest->d, s->job->domain), v->next_attempt);
+}
+
+/* RFC 3461 5.2.2: the next server will not say, so we do. */
+static void
+delivered(struct fates *f, size_t i)
+{
+	f->v[i].what = SETTLE_DELIVERED;
+	if (!smtp_client_offers(f->s->client, WIRE_EXT_DSN) && tellable(f, i, NOTIFY_SUCCESS))
+		tell(f, i, DSN_RELAYED);
+}
+
+static void
+settle_one(struct fates *f, size_t i)
+{
+	const struct smtp_verdict *got = smtp_client_verdict(f->s->client, i);
+	struct settle *v = &f->v[i];
+
+	put_reason(&f->reason[i], f->s, got);
+	v->code = got->code;
+	v->relay = f->s->relay;
+	switch (f->o[i].rcpt) {
+	case OUTCOME_DELIVERED:
+		set_dsn(v, got->dsn, "2.0.0");
+		delivered(f, i);
+		break;
+	case OUTCOME_HOLD:
+		set_dsn(v, got->dsn, "5.0.0");
+		put_off(f, i);
+		break;
+	case OUTCOME_BOUNCE:
+	case OUTCOME_QUARANTINE:
+		set_dsn(v, got->dsn, "5.0.0");
+		give_up(f, i, f->o[i].rcpt == OUTCOME_BOUNCE);
+		break;
+	case OUTCOME_RETRY:
+	case OUTCOME_UNSURE:
+		set_dsn(v, got->dsn, got->event == SMTP_EV_REPLY ? "4.0.0" :
+		    got->event == SMTP_EV_FAULT ? "4.3.0" : "4.4.2");
+		v->refused = f->o[i].refusal;
+		v->unsure = f->o[i].rcpt == OUTCOME_UNSURE;
+		defer(f, i);
+		break;
+	case OUTCOME_RETRY_NOW:		/* the connection ended before its turn came */
+	case OUTCOME_UNTRIED:
+		v->what = SETTLE_UNTRIED;
+		set_dsn(v, got->dsn, "4.4.2");
+		break;
+	}
+	v->reply = buf_str(&f->reason[i]);
+	if (v->what != SETTLE_UNTRIED)
+		log_attempt(f, i);
+	if (v->what == SETTLE_DELIVERED && f->notice[i].action == DSN_NONE)
+		v->reply = got->text;		/* the ledger puts code and dsn before it */
 }
 
 /* Was the connection lost in the middle of this message? */
@@ -211,61 +361,19 @@ broke(const struct smtp_verdict *v)
 	return false;
 }
 
-static void
-settle_one(struct deliver_session *s, size_t i, enum outcome_rcpt what, struct settle *v,
-    struct buf *reason)
-{
-	const struct smtp_verdict *got = smtp_client_verdict(s->client, i);
-
-	put_reason(reason, s, got);
-	v->code = got->code;
-	v->relay = s->relay;
-	switch (what) {
-	case OUTCOME_DELIVERED:
-		v->what = SETTLE_DELIVERED;
-		set_dsn(v, got->dsn, "2.0.0");
-		break;
-	case OUTCOME_HOLD:
-		v->what = SETTLE_DEFER;
-		v->uncounted = v->refused = true;
-		v->next_attempt = clock_wall() + deliver_canary_interval(s->dest) / 1000;
-		set_dsn(v, got->dsn, "5.0.0");
-		deliver_due(deliver_route_domain(s->dest->d, s->job->domain), v->next_attempt);
-		break;
-	case OUTCOME_BOUNCE:
-	case OUTCOME_QUARANTINE:
-		v->what = SETTLE_QUARANTINE;
-		set_dsn(v, got->dsn, "5.0.0");
-		break;
-	case OUTCOME_RETRY:
-	case OUTCOME_UNSURE:
-		set_dsn(v, got->dsn, got->event == SMTP_EV_REPLY ? "4.0.0" :
-		    got->event == SMTP_EV_FAULT ? "4.3.0" : "4.4.2");
-		defer(s, &s->job->rcpt[i], v, reason);
-		break;
-	case OUTCOME_RETRY_NOW:		/* the connection ended before its turn came */
-	case OUTCOME_UNTRIED:
-		v->what = SETTLE_UNTRIED;
-		set_dsn(v, got->dsn, "4.4.2");
-		break;
-	}
-	v->reply = buf_str(reason);
-	if (v->what != SETTLE_UNTRIED)
-		log_attempt(s, i, v, what);
-	if (v->what == SETTLE_DELIVERED)
-		v->reply = got->text;		/* the ledger puts code and dsn before it */
-}
+/* --- judging ------------------------------------------------------------- */
 
 /* A following transaction can carry those that only wait for room. */
 static bool
-again(struct deliver_session *s, const enum outcome_rcpt *what)
+again(const struct fates *f)
 {
+	struct deliver_session *s = f->s;
 	bool any = false;
 
 	if (smtp_client_state(s->client) != SMTP_READY)
 		return false;
 	for (size_t i = 0; i < s->job->nrcpt; i++) {
-		if (what[i] != OUTCOME_RETRY_NOW)
+		if (f->o[i].rcpt != OUTCOME_RETRY_NOW)
 			continue;
 		smtp_client_retry(s->client, i);
 		any = true;
@@ -273,59 +381,117 @@ again(struct deliver_session *s, const enum outcome_rcpt *what)
 	return any;
 }
 
+/* Only a refusal asks for them. */
+static struct outcome_facts
+facts_of(const struct deliver_session *s, const struct job_rcpt *jr, const struct smtp_verdict *v)
+{
+	const struct deliver *d = s->dest->d;
+
+	if (v->event != SMTP_EV_LOCAL && v->code / 100 != 5)
+		return (struct outcome_facts){ .trial = false };
+	return (struct outcome_facts){
+		.trial = deliver_on_trial(s->dest),
+		.known = deliver_known(d, jr->rcpt.address),
+		.refused = jr->refused,
+		.may_bounce = deliver_may_notify(d, s->job, &jr->rcpt, NOTIFY_FAILURE),
+	};
+}
+
+/* Each recipient's outcome, and what all say of the destination. True: the connection broke in it. */
+static bool
+judge(struct fates *f, struct deliver_judgement *all)
+{
+	struct deliver_session *s = f->s;
+	bool broken = false;
+
+	*all = (struct deliver_judgement){ .best = OUTCOME_DEAD };
+	for (size_t i = 0; i < s->job->nrcpt; i++) {
+		const struct smtp_verdict *v = smtp_client_verdict(s->client, i);
+		struct outcome_facts facts = facts_of(s, &s->job->rcpt[i], v);
+		struct outcome o = outcome_of(v, &facts);
+
+		f->o[i] = o;
+		all->best = better(all->best, o.dest);
+		all->delivered += o.rcpt == OUTCOME_DELIVERED;
+		all->refused += o.refusal;
+		all->refused_known |= o.refusal && facts.known && v->phase == SMTP_RCPT;
+		broken |= o.rcpt == OUTCOME_UNTRIED && broke(v);
+	}
+	return broken;
+}
+
+/* --- the whole message ---------------------------------------------------- */
+
+static void
+fates_init(struct fates *f, struct deliver_session *s)
+{
+	size_t n = s->job->nrcpt;
+
+	memset(f, 0, sizeof(*f));
+	f->s = s;
+	f->o = xcalloc(n, sizeof(*f->o));
+	f->v = xcalloc(n, sizeof(*f->v));
+	f->reason = xcalloc(n, sizeof(*f->reason));
+	f->said = xcalloc(n, sizeof(*f->said));
+	f->notice = xcalloc(n, sizeof(*f->notice));
+}
+
+static void
+fates_clear(struct fates *f, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		buf_free(&f->reason[i]);
+		buf_free(&f->said[i]);
+	}
+	free(f->o);
+	free(f->v);
+	free(f->reason);
+	free(f->said);
+	free(f->notice);
+}
+
+static void
+settle_all(struct fates *f, bool suspect)
+{
+	struct deliver_session *s = f->s;
+	struct deliver *d = s->dest->d;
+	bool untried = false, told = false;
+
+	for (size_t i = 0; i < s->job->nrcpt; i++) {
+		if (suspect && f->o[i].rcpt == OUTCOME_UNTRIED)
+			f->o[i].rcpt = OUTCOME_RETRY;
+		settle_one(f, i);
+		untried |= f->v[i].what == SETTLE_UNTRIED;
+		told |= f->notice[i].action != DSN_NONE;
+	}
+	if (untried)
+		deliver_hungry(deliver_route_domain(d, s->job->domain));
+	if (told)
+		deliver_bounce(d, &s->job, f->v, f->notice);
+	else
+		deliver_give_back(d, &s->job, f->v);
+}
+
 bool
 deliver_settle(struct deliver_session *s)
 {
 	struct deliver *d = s->dest->d;
 	size_t n = s->job->nrcpt;
-	enum outcome_rcpt *what = xcalloc(n, sizeof(*what));
-	struct settle *v;
-	struct buf *reason;
-	struct deliver_judgement judged = { .best = OUTCOME_DEAD };
-	bool untried = false, broken = false;
+	struct deliver_judgement all;
+	struct fates f;
+	bool broken, over;
 
-	for (size_t i = 0; i < n; i++) {
-		struct outcome o = outcome_of(smtp_client_verdict(s->client, i), NULL);
-
-		what[i] = o.rcpt;
-		judged.best = better(judged.best, o.dest);
-		judged.delivered += o.rcpt == OUTCOME_DELIVERED;
-		if (o.rcpt == OUTCOME_QUARANTINE) {
-			judged.refused++;
-			judged.refused_known |= deliver_known(d, s->job->rcpt[i].rcpt.address);
-			if (deliver_on_trial(s->dest))
-				what[i] = OUTCOME_HOLD;
-		}
-		if (o.rcpt == OUTCOME_UNTRIED) {
-			untried = true;
-			broken |= broke(smtp_client_verdict(s->client, i));
-		}
+	fates_init(&f, s);
+	broken = judge(&f, &all);
+	over = !again(&f);
+	if (over) {
+		if (broken)
+			broken = deliver_suspect_broke(d, s->job->message_id);
+		else
+			deliver_suspect_clear(d, s->job->message_id);
+		deliver_judge(s, &all);
+		settle_all(&f, broken);
 	}
-	if (again(s, what)) {
-		free(what);
-		return false;
-	}
-	if (broken)
-		broken = deliver_suspect_broke(d, s->job->message_id);
-	else
-		deliver_suspect_clear(d, s->job->message_id);
-
-	v = xcalloc(n, sizeof(*v));
-	reason = xcalloc(n, sizeof(*reason));
-	for (size_t i = 0; i < n; i++) {
-		if (broken && what[i] == OUTCOME_UNTRIED)
-			what[i] = OUTCOME_RETRY;
-		settle_one(s, i, what[i], &v[i], &reason[i]);
-		untried |= v[i].what == SETTLE_UNTRIED;
-	}
-	if (untried)
-		deliver_hungry(deliver_route_domain(d, s->job->domain));
-	deliver_judge(s, &judged);
-	give_back(d, &s->job, v);
-	for (size_t i = 0; i < n; i++)
-		buf_free(&reason[i]);
-	free(reason);
-	free(v);
-	free(what);
-	return true;
+	fates_clear(&f, n);
+	return over;
 }

@@ -204,11 +204,11 @@ put_address(struct buf *out, const char *name, const char *address, bool utf8)
 static void
 put_status(struct buf *out, enum dsn_action action, const char *status)
 {
-	char text[12] = "5.0.0";
+	char text[sizeof("5.4294967295.4294967295")] = "5.0.0";
 	unsigned class, subject, detail;
 	int end = 0;
 
-	if (status != NULL && strlen(status) < sizeof(text) &&
+	if (status != NULL && strlen(status) < 12 &&
 	    sscanf(status, "%1u.%3u.%3u%n", &class, &subject, &detail, &end) == 3 &&
 	    status[end] == '\0')
 		(void)snprintf(text, sizeof(text), "5.%u.%u", subject, detail);

@@ -222,6 +222,12 @@ smtp_client_over(const struct smtp_client *c)
 }
 
 bool
+smtp_client_offers(const struct smtp_client *c, unsigned ext)
+{
+	return (c->ext & ext) == ext;
+}
+
+bool
 smtp_client_encrypted(const struct smtp_client *c)
 {
 	return c->encrypted;

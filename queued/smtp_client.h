@@ -110,6 +110,7 @@ enum smtp_state	 smtp_client_state(const struct smtp_client *);
 bool		 smtp_client_owes(const struct smtp_client *);	/* does the peer owe a reply? */
 bool		 smtp_client_wants_chunk(const struct smtp_client *);
 bool		 smtp_client_over(const struct smtp_client *);	/* no recipient is without a verdict */
+bool		 smtp_client_offers(const struct smtp_client *, unsigned ext);	/* all of these WIRE_EXT_* */
 bool		 smtp_client_encrypted(const struct smtp_client *);
 const struct smtp_verdict *smtp_client_verdict(const struct smtp_client *, size_t rcpt);
 void		 smtp_client_retry(struct smtp_client *, size_t rcpt);
