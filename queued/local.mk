@@ -33,8 +33,8 @@ libqueue_a_SOURCES += queued/header_scan.c queued/header_scan.h \
 	queued/lmtp_state.h queued/lmtp_timing.c
 
 # deliver
-libqueue_a_SOURCES += queued/bounce_rate.c queued/bounce_rate.h queued/deliver.c queued/deliver.h queued/deliver_clock.c \
-	queued/deliver_bounce.c queued/deliver_connect.c queued/deliver_guard.c queued/deliver_health.c \
+libqueue_a_SOURCES += queued/deliver.c queued/deliver.h queued/deliver_clock.c \
+	queued/deliver_connect.c queued/deliver_guard.c queued/deliver_health.c \
 	queued/deliver_lease.c queued/deliver_private.h \
 	queued/deliver_route.c queued/deliver_session.c queued/deliver_settle.c \
 	queued/deliver_suspect.c queued/deliver_tls.c queued/destination.c queued/destination.h queued/outcome.c \
@@ -48,7 +48,8 @@ libqueue_a_SOURCES += queued/smtp_io.c queued/smtp_io.h queued/smtp_io_bytes.c \
 	queued/tls_private.h queued/tls_server.c queued/tls_verify.c
 
 # reports to senders and to the operator
-libqueue_a_SOURCES += queued/dsn.c queued/dsn.h queued/dsn_text.c queued/dsn_text.h
+libqueue_a_SOURCES += queued/bounce_rate.c queued/bounce_rate.h queued/deliver_bounce.c \
+	queued/dsn.c queued/dsn.h queued/dsn_text.c queued/dsn_text.h
 # the daemon
 sbin_PROGRAMS += holdfast-queued
 holdfast_queued_SOURCES = queued/main.c queued/control_server.c queued/control_server.h \
