@@ -57,15 +57,21 @@ smtp_io_leave(struct smtp_io *io)
 }
 
 /* After this nothing is called any more. */
+static void
+hush(struct smtp_io *io)
+{
+	io->phase = IO_DEAD;
+	(void)event_del(io->readable);
+	(void)event_del(io->writable);
+	(void)event_del(io->timer);
+}
+
 void
 smtp_io_fail(struct smtp_io *io, enum smtp_event event, const char *why)
 {
 	if (io->phase == IO_DEAD)
 		return;
-	io->phase = IO_DEAD;
-	(void)event_del(io->readable);
-	(void)event_del(io->writable);
-	(void)event_del(io->timer);
+	hush(io);
 	io->h->failed(io->arg, event, why);
 }
 
@@ -120,10 +126,17 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 /* --- events -------------------------------------------------------------- */
 
 static void
+handshake_failed(struct smtp_io *io, const char *why)
+{
+	hush(io);
+	io->h->handshake(io->arg, false, why);
+}
+
+static void
 on_handshake(struct smtp_io *io)
 {
 	if (io->tls == NULL) {
-		io->h->handshake(io->arg, false, io->tls_why);
+		handshake_failed(io, io->tls_why);
 		return;
 	}
 	switch (tls_handshake(io->tls)) {
@@ -137,10 +150,10 @@ on_handshake(struct smtp_io *io)
 		io->h->handshake(io->arg, true, NULL);
 		return;
 	case TLS_EOF:
-		io->h->handshake(io->arg, false, "lost connection");
+		handshake_failed(io, "lost connection");
 		return;
 	case TLS_FAILED:
-		io->h->handshake(io->arg, false, tls_why(io->tls));
+		handshake_failed(io, tls_why(io->tls));
 		return;
 	}
 }
@@ -306,12 +319,9 @@ smtp_io_free(struct smtp_io **iop)
 	if (io == NULL)
 		return;
 	*iop = NULL;
-	io->phase = IO_DEAD;
+	hush(io);
 	if (io->depth > 0) {
 		io->freed = true;
-		(void)event_del(io->readable);
-		(void)event_del(io->writable);
-		(void)event_del(io->timer);
 		return;
 	}
 	release(io);

@@ -25,7 +25,7 @@ struct smtp_io_handlers {
 	void	(*reply)(void *, const struct wire_reply *);
 	/* All that came so far was handed over: now is the time to write. */
 	void	(*pause)(void *);
-	void	(*handshake)(void *, bool ok, const char *why);
+	void	(*handshake)(void *, bool ok, const char *why);	/* not ok: nothing comes after it */
 	/* smtp_io_flush() said false, and now everything is with the kernel. */
 	void	(*drained)(void *);
 	/* CONNECT, LOST or BROKEN: nothing comes after it; free it. TIMEOUT: set a new deadline or free it. */
