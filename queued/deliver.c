@@ -60,7 +60,7 @@ deliver_new(struct event_base *base, struct store *store, const struct conf *con
 	if (d->dns == NULL)
 		log_fatal("%s", why);
 	dns_attach(d->dns, base);
-	d->resolve = resolve_new(base, conf->resolver != NULL ? conf->resolver : "");
+	d->resolve = resolve_new(base, conf->resolver, d->dns);
 	d->tls = tls_client_new(&why);
 	if (d->tls == NULL)
 		log_fatal("%s", why);
@@ -235,7 +235,7 @@ each_dest(struct deliver_dest *dest, void (*fn)(void *, const struct destination
 		.name = dest->name,
 		.state = dest->health.state,
 		.since = dest->since,
-		.next_probe = down ? wall_of(dest->health.next_probe) : 0,
+		.next_probe = down && dest->kind != ROUTE_TURN ? wall_of(dest->health.next_probe) : 0,
 		.concurrency = dest->nsessions,
 		.window = down ? 0 : dest->health.window,
 		.reason = dest->reason,

@@ -243,6 +243,8 @@ deliver_probe_arm(struct deliver_dest *dest)
 	int64_t ms = dest->health.next_probe - clock_mono_ms();
 	struct timeval tv = { 0, 0 };
 
+	if (dest->kind == ROUTE_TURN)
+		return;
 	if (ms > 0) {
 		tv.tv_sec = ms / 1000;
 		tv.tv_usec = (ms % 1000) * 1000;
@@ -328,7 +330,8 @@ deliver_health_new(struct deliver_dest *dest)
 void
 deliver_health_free(struct deliver_dest *dest)
 {
-	if (dest->health.state == DEST_DOWN || dest->health.state == DEST_PROBING)
+	if (dest->kind != ROUTE_TURN &&
+	    (dest->health.state == DEST_DOWN || dest->health.state == DEST_PROBING))
 		dest->d->ndown--;
 	store_forget(dest->d->store, dest);
 	event_free(dest->timer);

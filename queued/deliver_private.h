@@ -9,6 +9,7 @@
  *	deliver_session.c	one SMTP session: client, sockets, body
  *	deliver_connect.c	hosts, addresses, the next one
  *	deliver_tls.c		which TLS a connection needs
+ *	deliver_host.c		the hosts of a destination, and their order
  *	deliver_settle.c	verdicts to settlements and log lines
  *	deliver_bounce.c	reports to senders
  *	deliver_suspect.c	messages that break connections
@@ -27,6 +28,7 @@
 #include "queued/deliver.h"
 #include "queued/destination.h"
 #include "queued/dsn.h"
+#include "queued/mx_lookup.h"
 #include "queued/resolve.h"
 #include "queued/smtp_client.h"
 #include "queued/smtp_io.h"
@@ -48,8 +50,8 @@
 #define DELIVER_WAKE_MIN	30000		/* ms: an outage after which deferred mail is due at once */
 #define DELIVER_HOST_BAD	60000		/* ms: a failed host is tried after the others */
 #define DELIVER_HOST_PLAIN	600000		/* ms: no TLS after a failed opportunistic handshake */
-#define DELIVER_HOST_FRESH	60000		/* ms: an answer of the resolver is used so long */
 #define DELIVER_TRACE_BOUNCE	"bounce"	/* trace of a report that something failed */
+#define DELIVER_HOST_GOOD	3600000		/* ms: the address that worked is tried first */
 #define DELIVER_SUSPECTS	256		/* messages remembered as in flight when a connection broke */
 #define DELIVER_SUSPECT_MAX	3u		/* … so often in a row: then it waits its turn */
 
@@ -73,11 +75,16 @@ struct deliver_domain {
 };
 TAILQ_HEAD(deliver_domains, deliver_domain);
 
+/* Sessions hold references: the list of a destination changes with the MX records. */
 struct deliver_host {
 	char			*name;
 	uint16_t		 port;
+	unsigned		 preference;	/* lower first */
+	unsigned		 refs;
 	struct resolve_list	 addrs;
-	int64_t			 resolved;	/* mono ms; 0 never */
+	int64_t			 fresh_until;	/* mono ms: of addrs; 0 never resolved */
+	struct resolve_addr	 good;		/* the one that worked; len 0 none */
+	int64_t			 good_until;
 	int64_t			 bad_until, plain_until;	/* mono ms */
 	struct tls_session	*tls;
 	bool			 no_tlsa;	/* said so */
@@ -95,7 +102,13 @@ struct deliver_dest {
 	bool			 mx_insecure;	/* the hosts come from an MX answer that is not validated */
 	enum rules_client	 client;	/* how it is told who the client was */
 	bool			 relay;		/* bounce_relay: queued's own mail, no guard */
-	struct deliver_host	*host;
+	enum rules_route_kind	 kind;
+	char			*mx;		/* ROUTE_MX: whose MX */
+	uint16_t		 mx_port;
+	int64_t			 mx_fresh_until;	/* mono ms: of the hosts; 0 never looked up */
+	bool			 mx_stale;	/* the DNS fails; this was said */
+	struct resolve_addr	 source4, source6;	/* to connect from; len 0 any */
+	struct deliver_host    **host;
 	size_t			 nhosts;
 	struct destination	 health;
 	char			*reason;	/* last failure; "" none */
@@ -132,11 +145,14 @@ struct deliver_session {
 	TAILQ_ENTRY(deliver_session) link, idle_link;
 	bool			 is_idle;
 	bool			 probe;
+	struct mx_lookup	*mx;
 	struct resolve_query	*query;
 	struct smtp_io		*io;
 	struct smtp_client	*client;
-	size_t			 host, addr;	/* being tried or used */
-	size_t			 first_host;
+	struct deliver_host	*at;		/* being tried or used; a reference */
+	size_t			 addr;		/* … the how manyth of its addresses */
+	struct deliver_host    **plan;		/* what to try in turn; references */
+	size_t			 nplan, tried;
 	enum rules_tls		 tls;		/* of this connection: dane may have become may */
 	struct deliver_dane	*dane;		/* what the DNS says of it */
 	bool			 plain;		/* no TLS this time */
@@ -276,6 +292,20 @@ void	deliver_connect_start(struct deliver_session *);
 void	deliver_connect_refused(struct deliver_session *);	/* the machine closed before it was ready */
 void	deliver_connect_resolve(struct deliver_session *);	/* its TLS is known: on to its addresses */
 void	deliver_connect_unusable(struct deliver_session *, const char *reason);	/* the host, all addresses */
+void	deliver_connect_works(struct deliver_session *);	/* it is ready: this host and address do */
+void	deliver_connect_cancel(struct deliver_session *);	/* no look-up calls back any more */
+void	deliver_connect_free(struct deliver_session *);		/* … and its hosts are given back */
+
+/* deliver_host.c */
+void	deliver_host_list(struct deliver_dest *, const struct rules_route *);
+void	deliver_host_mx(struct deliver_dest *, const struct mx_answer *);	/* takes over what is left of an MX */
+void	deliver_host_clear(struct deliver_dest *);
+struct deliver_host *deliver_host_ref(struct deliver_host *);
+void	deliver_host_unref(struct deliver_host **);
+/* The hosts in the order of one session: references in an array that the caller frees. */
+struct deliver_host **deliver_host_plan(struct deliver_dest *, size_t *n);
+/* The i-th address to try: the one that worked last comes first. */
+const struct resolve_addr *deliver_host_addr(const struct deliver_host *, size_t i, int64_t now);
 
 /* deliver_tls.c */
 /* Sets s->tls for this host. False: later, by deliver_connect_resolve() or _unusable(). */

@@ -20,6 +20,8 @@
 #include "common/log.h"
 #include "queued/deliver_private.h"
 
+#define MX_PORT	25u
+
 static int
 by_domain_name(const void *a, const void *b)
 {
@@ -43,38 +45,71 @@ tree_add(void **tree, void *node, int (*cmp)(const void *, const void *))
 
 /* --- destinations -------------------------------------------------------- */
 
+/* Empty text: no address, any will do. */
 static void
-add_hosts(struct deliver_dest *dest, const struct endpoint_list *list)
+set_source(struct resolve_addr *a, const char *text)
 {
-	dest->host = xcalloc(list->n, sizeof(*dest->host));
-	dest->nhosts = list->n;
-	for (size_t i = 0; i < list->n; i++) {
-		dest->host[i].name = xstrdup(list->v[i].host);
-		dest->host[i].port = list->v[i].port;
+	struct resolve_list list;
+
+	if (*text != '\0' && resolve_numeric(text, 0, &list))
+		*a = list.v[0];
+}
+
+/* It is never connected to: down for good, and not among those that are probed. */
+static void
+set_turn(struct deliver_dest *dest)
+{
+	dest->health.state = DEST_DOWN;
+	free(dest->reason);
+	dest->reason = xstrdup("waits for the primary to fetch its mail (ATRN)");
+}
+
+static void
+set_route(struct deliver_dest *dest, const struct rules_route *route, const char *domain)
+{
+	dest->tls = route->tls;
+	dest->tls_name = xstrdup(route->tls_name);
+	dest->tls_ca = xstrdup(route->tls_ca);
+	dest->tls_pin = xstrdup(route->tls_pin);
+	dest->client = route->client;
+	dest->kind = route->kind;
+	set_source(&dest->source4, route->source4);
+	set_source(&dest->source6, route->source6);
+	switch (route->kind) {
+	case ROUTE_HOSTS:
+		deliver_host_list(dest, route);
+		break;
+	case ROUTE_MX:
+		dest->mx = xstrdup(*route->mx != '\0' ? route->mx : domain);
+		dest->mx_port = route->mx_port != 0 ? route->mx_port : MX_PORT;
+		break;
+	case ROUTE_TURN:
+		set_turn(dest);
+		break;
 	}
 }
 
 static struct deliver_dest *
-dest_get(struct deliver *d, const struct rules_domain *rule)
+dest_get(struct deliver *d, const struct rules_domain *rule, const char *domain)
 {
-	struct deliver_dest key = { .name = rule->destination }, *dest;
+	/* Derived from the DNS: the rule is one for all, the destination is the domain's. */
+	char *name = *rule->destination != '\0' ? xstrdup(rule->destination)
+	    : xasprintf("mx:%s:%u", domain, MX_PORT);
+	struct deliver_dest key = { .name = name }, *dest;
 	void *found = tfind(&key, &d->dest_tree, by_dest_name);
 	int64_t now = clock_mono_ms();
 
-	if (found != NULL)
+	if (found != NULL) {
+		free(name);
 		return *(struct deliver_dest **)found;
+	}
 	dest = xcalloc(1, sizeof(*dest));
 	dest->d = d;
-	dest->name = xstrdup(rule->destination);
-	dest->tls = rule->route.tls;
-	dest->tls_name = xstrdup(rule->route.tls_name);
-	dest->tls_ca = xstrdup(rule->route.tls_ca);
-	dest->tls_pin = xstrdup(rule->route.tls_pin);
-	dest->client = rule->route.client;
+	dest->name = name;
 	dest->reason = xstrdup("");
 	dest->since = clock_wall();
-	add_hosts(dest, &rule->route.primary);
 	destination_init(&dest->health, ruleset_settings(d->rules)->concurrency, now);
+	set_route(dest, &rule->route, domain);
 	TAILQ_INIT(&dest->domains);
 	TAILQ_INIT(&dest->ready);
 	TAILQ_INIT(&dest->hungry);
@@ -99,11 +134,8 @@ dest_free(struct deliver_dest *dest)
 	if (dest->starved)
 		TAILQ_REMOVE(&d->starved, dest, starved_link);
 	deliver_health_free(dest);
-	for (size_t i = 0; i < dest->nhosts; i++) {
-		free(dest->host[i].name);
-		tls_session_free(&dest->host[i].tls);
-	}
-	free(dest->host);
+	deliver_host_clear(dest);
+	free(dest->mx);
 	free(dest->tls_name);
 	free(dest->tls_ca);
 	free(dest->tls_pin);
@@ -195,6 +227,8 @@ deliver_route_conf(struct deliver *d)
 	endpoint_list_clear(&r->route.primary);
 	if (endpoint_list_parse_hostport(d->conf->bounce_relay, 25, &r->route.primary, &why) == -1)
 		log_fatal("bounce_relay: %s", why);	/* conf_load() has parsed it */
+	free(r->route.preference);
+	r->route.preference = xcalloc(r->route.primary.n + 1, sizeof(*r->route.preference));
 	r->route.tls = TLS_MAY;
 	r->route.client = CLIENT_NONE;		/* the client of a report is queued */
 	r->route.mx = r->route.tls_name = r->route.tls_ca = r->route.tls_pin = none;
@@ -217,8 +251,8 @@ route(struct deliver *d, struct deliver_domain *dom)
 	const struct rules_domain *rule = rule_of(d, dom->name);
 	struct deliver_dest *dest = NULL, *old = dom->dest;
 
-	if (rule != NULL && rule->route.primary.n > 0) {
-		dest = dest_get(d, rule);
+	if (rule != NULL && (rule->route.kind != ROUTE_HOSTS || rule->route.primary.n > 0)) {
+		dest = dest_get(d, rule, dom->name);
 		dest->relay = rule == d->relay_rule;
 		dom->schedule = *rule->schedule;
 		dom->reported = false;
@@ -342,6 +376,7 @@ deliver_route_free(struct deliver *d)
 		dest_free(dest);
 	event_free(d->reaper);
 	endpoint_list_clear(&d->relay_rule->route.primary);
+	free(d->relay_rule->route.preference);
 	free(d->relay_rule->destination);
 	free(d->relay_rule);
 }

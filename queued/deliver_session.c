@@ -25,7 +25,7 @@ static void step(struct deliver_session *);
 static struct deliver_host *
 host_of(const struct deliver_session *s)
 {
-	return &s->dest->host[s->host];
+	return s->at;
 }
 
 /* --- the end ------------------------------------------------------------- */
@@ -33,7 +33,7 @@ host_of(const struct deliver_session *s)
 void
 deliver_session_close(struct deliver_session *s)
 {
-	resolve_cancel(&s->query);
+	deliver_connect_cancel(s);
 	deliver_tls_close(s);
 	smtp_io_free(&s->io);
 	smtp_client_free(&s->client);
@@ -65,6 +65,7 @@ session_free(struct deliver_session *s)
 	dest->nsessions--;
 	if (!s->ready)
 		dest->nopening--;
+	deliver_connect_free(s);
 	free(s->relay);
 	free(s);
 }
@@ -304,7 +305,7 @@ on_ready(struct deliver_session *s)
 	if (!s->ready) {
 		s->ready = true;
 		dest->nopening--;
-		host_of(s)->bad_until = 0;
+		deliver_connect_works(s);
 	}
 	s->progress = clock_mono_ms();
 	if (s->job != NULL) {

@@ -39,7 +39,7 @@ struct deliver_dane {
 static struct deliver_host *
 host_of(const struct deliver_session *s)
 {
-	return &s->dest->host[s->host];
+	return s->at;
 }
 
 /* --- answers ------------------------------------------------------------- */

@@ -36,9 +36,10 @@ libqueue_a_SOURCES += queued/header_scan.c queued/header_scan.h \
 libqueue_a_SOURCES += queued/deliver.c queued/deliver.h queued/deliver_clock.c \
 	queued/deliver_connect.c queued/deliver_guard.c queued/deliver_health.c \
 	queued/deliver_lease.c queued/deliver_private.h \
-	queued/deliver_route.c queued/deliver_session.c queued/deliver_settle.c \
-	queued/deliver_suspect.c queued/deliver_tls.c queued/destination.c queued/destination.h queued/outcome.c \
-	queued/outcome.h queued/resolve.c queued/resolve.h queued/smtp_client.c \
+	queued/deliver_host.c queued/deliver_route.c queued/deliver_session.c queued/deliver_settle.c \
+	queued/deliver_suspect.c queued/deliver_tls.c queued/destination.c queued/destination.h \
+	queued/mx_lookup.c queued/mx_lookup.h queued/outcome.c queued/outcome.h queued/resolve.c \
+	queued/resolve.h queued/route_mx.c queued/route_mx.h queued/smtp_client.c \
 	queued/smtp_client.h queued/smtp_machine.h queued/smtp_opening.c queued/smtp_state.c \
 	queued/smtp_transaction.c queued/smtp_verdict.c queued/smtp_xclient.c
 

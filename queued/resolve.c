@@ -1,8 +1,14 @@
 /*
- * resolve.c -- host names to addresses, by libevent's resolver.
+ * resolve.c -- host names to addresses, by the hosts file and the DNS.
  *
- * Both address families are asked for; the order is the one that the library
- * gives (IPv6 first). Nothing here blocks, and nothing here is fatal: with no
+ * Both address families are asked for at once; IPv6 comes first in the list. A family whose look-up
+ * failed does not spoil the other one's answer, it only shortens its life.
+ *
+ * Two resolvers: what DANE builds on comes from the validating one. All else must not depend
+ * on a chain of trust: name servers that spoil DNSSEC, and private top-level domains that the root
+ * says do not exist, are common, and would keep mail from leaving.
+ *
+ * Nothing here blocks but a look at the small hosts file, and nothing is fatal after the start: with no
  * name server at all each look-up fails by its timeout.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -10,154 +16,248 @@
 #include "queued/resolve.h"
 
 #include <arpa/inet.h>
-#include <event2/dns.h>
-#include <event2/event.h>
-#include <event2/util.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/hosts.h"
 #include "common/log.h"
 
+#define HOSTS_FILE	"/etc/hosts"
+
 struct resolve {
-	struct evdns_base	*dns;
+	struct dns	*plain, *validating;
 };
 
 struct resolve_query {
-	struct evdns_getaddrinfo_request *request;
-	resolve_cb			*cb;	/* NULL: cancelled */
-	void				*arg;
-	struct resolve_query	       **handle;
+	resolve_cb		*cb;
+	void			*arg;
+	struct resolve_query   **handle;
+	uint16_t		 port;
+	struct dns_query	*aaaa, *a;
+	struct resolve_list	 list6, list4;
+	bool			 secure;	/* all that came so far */
+	bool			 failed;
+	char			*why;		/* the worse of the two */
 };
+
+/* --- addresses ------------------------------------------------------------- */
+
+static bool
+add(struct resolve_list *list, int family, const void *addr, uint16_t port)
+{
+	struct resolve_addr *a = &list->v[list->n];
+
+	if (list->n == RESOLVE_MAX)
+		return false;
+	memset(a, 0, sizeof(*a));
+	if (family == AF_INET) {
+		a->in.sin_family = AF_INET;
+		a->in.sin_port = htons(port);
+		memcpy(&a->in.sin_addr, addr, sizeof(a->in.sin_addr));
+		a->len = sizeof(a->in);
+	} else {
+		a->in6.sin6_family = AF_INET6;
+		a->in6.sin6_port = htons(port);
+		memcpy(&a->in6.sin6_addr, addr, sizeof(a->in6.sin6_addr));
+		a->len = sizeof(a->in6);
+	}
+	list->n++;
+	return true;
+}
 
 bool
 resolve_numeric(const char *host, uint16_t port, struct resolve_list *list)
 {
-	struct resolve_addr *a = &list->v[0];
-	struct sockaddr_in *in = (struct sockaddr_in *)&a->ss;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&a->ss;
+	struct in6_addr addr;
 
 	memset(list, 0, sizeof(*list));
-	if (inet_pton(AF_INET, host, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		a->len = sizeof(*in);
-	} else if (inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(port);
-		a->len = sizeof(*in6);
-	} else {
-		return false;
-	}
-	list->n = 1;
-	return true;
+	list->ttl = RESOLVE_TTL_MAX;
+	if (inet_pton(AF_INET, host, &addr) == 1)
+		return add(list, AF_INET, &addr, port);
+	return inet_pton(AF_INET6, host, &addr) == 1 && add(list, AF_INET6, &addr, port);
 }
 
 void
 resolve_format(const struct resolve_addr *a, char text[RESOLVE_TEXT])
 {
-	const void *p = &((const struct sockaddr_in *)&a->ss)->sin_addr;
+	const void *p = a->sa.sa_family == AF_INET6 ? (const void *)&a->in6.sin6_addr : &a->in.sin_addr;
 
-	if (a->ss.ss_family == AF_INET6)
-		p = &((const struct sockaddr_in6 *)&a->ss)->sin6_addr;
-	if (inet_ntop(a->ss.ss_family, p, text, RESOLVE_TEXT) == NULL)
+	if (inet_ntop(a->sa.sa_family, p, text, RESOLVE_TEXT) == NULL)
 		(void)snprintf(text, RESOLVE_TEXT, "unknown");
 }
 
+bool
+resolve_same(const struct resolve_addr *a, const struct resolve_addr *b)
+{
+	return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
+}
+
+unsigned
+resolve_ttl(unsigned ttl)
+{
+	if (ttl < RESOLVE_TTL_MIN)
+		return RESOLVE_TTL_MIN;
+	return ttl < RESOLVE_TTL_MAX ? ttl : RESOLVE_TTL_MAX;
+}
+
+/* --- look-ups -------------------------------------------------------------- */
+
+/* The families share the list's room, if both need it. */
 static void
-on_answer(int error, struct evutil_addrinfo *ai, void *arg)
+join(struct resolve_list *list, const struct resolve_list *more, size_t reserved)
+{
+	for (size_t i = 0; i < more->n && list->n + reserved < RESOLVE_MAX; i++)
+		list->v[list->n++] = more->v[i];
+}
+
+static void
+query_free(struct resolve_query **qp)
+{
+	struct resolve_query *q = *qp;
+
+	dns_cancel(&q->aaaa);
+	dns_cancel(&q->a);
+	free(q->why);
+	free(q);
+	*qp = NULL;
+}
+
+static void
+both_answered(struct resolve_query *q)
+{
+	size_t half = q->list4.n < RESOLVE_MAX / 2 ? q->list4.n : RESOLVE_MAX / 2;
+	struct resolve_list list;
+	resolve_cb *cb = q->cb;
+	void *arg = q->arg;
+	char *why = NULL;
+
+	memset(&list, 0, sizeof(list));
+	join(&list, &q->list6, half);
+	join(&list, &q->list4, 0);
+	list.secure = q->secure;
+	list.failed = q->failed && list.n == 0;
+	list.ttl = RESOLVE_TTL_MAX;
+	if (q->list6.n > 0 && q->list6.ttl < list.ttl)
+		list.ttl = q->list6.ttl;
+	if (q->list4.n > 0 && q->list4.ttl < list.ttl)
+		list.ttl = q->list4.ttl;
+	list.ttl = q->failed ? RESOLVE_TTL_MIN : resolve_ttl(list.ttl);
+	if (list.n == 0) {
+		why = q->why;
+		q->why = NULL;
+	}
+	*q->handle = NULL;
+	query_free(&q);
+	cb(arg, &list, why);
+	free(why);
+}
+
+static void
+take_answer(struct resolve_query *q, struct resolve_list *list, int family, const struct dns_answer *a)
+{
+	size_t size = family == AF_INET ? 4 : 16;
+	bool failed = a->status == DNS_FAILED || a->status == DNS_BOGUS;
+
+	list->ttl = a->ttl;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->rr[i].len == size)
+			(void)add(list, family, a->rr[i].data, q->port);
+	if (!a->secure)
+		q->secure = false;
+	if (list->n == 0 && (q->why == NULL || (failed && !q->failed))) {
+		free(q->why);
+		q->why = xstrdup(a->status == DNS_NODATA || a->status == DNS_OK ? "no address" : a->why);
+	}
+	q->failed = q->failed || failed;
+	if (q->aaaa == NULL && q->a == NULL)
+		both_answered(q);
+}
+
+static void
+on_aaaa(void *arg, const struct dns_answer *a)
 {
 	struct resolve_query *q = arg;
-	struct resolve_list list;
-	const char *why = NULL;
 
-	list.n = 0;
-	for (const struct evutil_addrinfo *p = ai; p != NULL && list.n < RESOLVE_MAX;
-	    p = p->ai_next) {
-		struct resolve_addr *a = &list.v[list.n];
+	take_answer(q, &q->list6, AF_INET6, a);
+}
 
-		if ((p->ai_family != AF_INET && p->ai_family != AF_INET6) ||
-		    p->ai_addrlen > sizeof(a->ss))
-			continue;
-		memset(a, 0, sizeof(*a));
-		memcpy(&a->ss, p->ai_addr, p->ai_addrlen);
-		a->len = (socklen_t)p->ai_addrlen;
-		list.n++;
-	}
-	if (ai != NULL)
-		evutil_freeaddrinfo(ai);
-	if (list.n == 0)
-		why = error != 0 ? evutil_gai_strerror(error) : "no address";
-	if (q->cb != NULL) {
-		*q->handle = NULL;
-		q->cb(q->arg, &list, why);
-	}
-	free(q);
+static void
+on_a(void *arg, const struct dns_answer *a)
+{
+	struct resolve_query *q = arg;
+
+	take_answer(q, &q->list4, AF_INET, a);
+}
+
+static bool
+in_hosts(const char *host, uint16_t port, struct resolve_list *list)
+{
+	struct hosts_addr addr[RESOLVE_MAX];
+	size_t n = hosts_find(HOSTS_FILE, host, addr, RESOLVE_MAX);
+
+	memset(list, 0, sizeof(*list));
+	list->ttl = RESOLVE_TTL_MIN;
+	for (size_t i = 0; i < n; i++)
+		if (addr[i].family == AF_INET6)
+			(void)add(list, AF_INET6, addr[i].addr, port);
+	for (size_t i = 0; i < n; i++)
+		if (addr[i].family == AF_INET)
+			(void)add(list, AF_INET, addr[i].addr, port);
+	return n > 0;
 }
 
 void
-resolve_host(struct resolve *r, const char *host, uint16_t port, resolve_cb *cb, void *arg,
-    struct resolve_query **handle)
+resolve_host(struct resolve *r, const char *host, uint16_t port, bool secure, resolve_cb *cb,
+    void *arg, struct resolve_query **handle)
 {
-	struct evutil_addrinfo hints;
-	struct evdns_getaddrinfo_request *request;
+	struct dns *dns = resolve_dns(r, secure);
 	struct resolve_query *q;
-	char service[8];
+	struct resolve_list list;
 
-	memset(&hints, 0, sizeof(hints));
-	hints.ai_family = AF_UNSPEC;
-	hints.ai_socktype = SOCK_STREAM;
-	hints.ai_protocol = IPPROTO_TCP;
-	(void)snprintf(service, sizeof(service), "%u", port);
+	*handle = NULL;
+	if (!secure && in_hosts(host, port, &list)) {
+		cb(arg, &list, NULL);
+		return;
+	}
 	q = xcalloc(1, sizeof(*q));
 	q->cb = cb;
 	q->arg = arg;
 	q->handle = handle;
+	q->port = port;
+	q->secure = true;
 	*handle = q;
-	request = evdns_getaddrinfo(r->dns, host, service, &hints, on_answer, q);
-	/* NULL: on_answer ran already and q is gone. */
-	if (request != NULL)
-		q->request = request;
+	dns_start(dns, host, DNS_AAAA, on_aaaa, q, &q->aaaa);
+	dns_start(dns, host, DNS_A, on_a, q, &q->a);
 }
 
 void
 resolve_cancel(struct resolve_query **qp)
 {
-	struct resolve_query *q = *qp;
-
-	if (q == NULL)
-		return;
-	*qp = NULL;
-	q->cb = NULL;
-	evdns_getaddrinfo_cancel(q->request);	/* on_answer frees q */
+	if (*qp != NULL)
+		query_free(qp);
 }
 
-static void
-on_log(int is_warning, const char *text)
+/* --- life -------------------------------------------------------------------- */
+
+struct dns *
+resolve_dns(struct resolve *r, bool secure)
 {
-	(void)is_warning;
-	log_debug("resolver: %s", text);
+	return secure ? r->validating : r->plain;
 }
 
 struct resolve *
-resolve_new(struct event_base *base, const char *server)
+resolve_new(struct event_base *base, const char *server, struct dns *validating)
 {
 	struct resolve *r = xcalloc(1, sizeof(*r));
+	char *why = NULL;
 
-	evdns_set_log_fn(on_log);
-	r->dns = evdns_base_new(base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-	if (r->dns == NULL)
-		log_fatal("cannot set up the resolver");
-	if (*server == '\0') {
-		(void)evdns_base_resolv_conf_parse(r->dns, DNS_OPTIONS_ALL, "/etc/resolv.conf");
-	} else {
-		(void)evdns_base_load_hosts(r->dns, "/etc/hosts");
-		if (evdns_base_nameserver_ip_add(r->dns, server) != 0)
-			log_error("resolver=%s is not a numeric address: host names do not resolve",
-			    server);
-	}
+	r->validating = validating;
+	r->plain = dns_new(server, "", &why);
+	if (r->plain == NULL)
+		log_fatal("%s", why);
+	dns_attach(r->plain, base);
 	return r;
 }
 
@@ -166,7 +266,7 @@ resolve_free(struct resolve **rp)
 {
 	if (*rp == NULL)
 		return;
-	evdns_base_free((*rp)->dns, 0);
+	dns_free(&(*rp)->plain);
 	free(*rp);
 	*rp = NULL;
 }

@@ -242,7 +242,7 @@ static int
 open_socket(const struct resolve_addr *a)
 {
 	static const int on = 1;
-	int fd = socket(a->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd == -1)
 		return -1;
@@ -273,11 +273,19 @@ struct smtp_io *
 smtp_io_new(struct event_base *base, const struct resolve_addr *a, unsigned seconds,
     const struct smtp_io_handlers *h, void *arg)
 {
+	return smtp_io_new_from(base, a, NULL, seconds, h, arg);
+}
+
+struct smtp_io *
+smtp_io_new_from(struct event_base *base, const struct resolve_addr *a,
+    const struct resolve_addr *source, unsigned seconds, const struct smtp_io_handlers *h,
+    void *arg)
+{
 	int fd = open_socket(a), error = 0;
 	struct smtp_io *io;
 
-	if (fd == -1 ||
-	    (connect(fd, (const struct sockaddr *)&a->ss, a->len) == -1 && errno != EINPROGRESS))
+	if (fd == -1 || (source != NULL && bind(fd, &source->sa, source->len) == -1) ||
+	    (connect(fd, &a->sa, a->len) == -1 && errno != EINPROGRESS))
 		error = errno;
 	io = make(base, fd, h, arg);
 	io->error = error;

@@ -35,6 +35,10 @@ struct smtp_io_handlers {
 /* Starts to connect. seconds: the limit for that. Failure is reported from the loop, never from here. */
 struct smtp_io	*smtp_io_new(struct event_base *, const struct resolve_addr *, unsigned seconds,
 		    const struct smtp_io_handlers *, void *arg);
+/* … from that address of ours; NULL: any. */
+struct smtp_io	*smtp_io_new_from(struct event_base *, const struct resolve_addr *,
+		    const struct resolve_addr *source, unsigned seconds,
+		    const struct smtp_io_handlers *, void *arg);
 void		 smtp_io_free(struct smtp_io **);
 /*
  * One that is connected already (a client of ours that turned the roles around, RFC 2645): fd
