@@ -399,7 +399,7 @@ test_refused(void **state)
 {
 	struct peer *p = *state;
 	struct resolve_addr a = { .len = sizeof(struct sockaddr_in) };
-	struct sockaddr_in *in = (struct sockaddr_in *)&a.ss;
+	struct sockaddr_in *in = &a.in;
 	socklen_t len = sizeof(*in);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
