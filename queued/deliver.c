@@ -65,6 +65,7 @@ deliver_new(struct event_base *base, struct store *store, const struct conf *con
 	if (d->tls == NULL)
 		log_fatal("%s", why);
 	deliver_bounce_new(d);
+	deliver_aged_new(d);
 	deliver_route_new(d);
 	deliver_route_conf(d);
 	deliver_clock_start(d);
@@ -97,6 +98,7 @@ deliver_kick(struct deliver *d, const char *domain)
 	struct deliver_domain *dom = deliver_route_domain(d, domain);
 
 	deliver_hungry(dom);
+	deliver_aged_seen(dom, clock_wall());
 	if (dom->dest == NULL)
 		deliver_route_report(dom);
 	else if (dom->dest->health.state == DEST_UP || dom->dest->health.state == DEST_RAMPING)
@@ -205,6 +207,7 @@ deliver_free(struct deliver **dp)
 		while ((s = TAILQ_FIRST(&dest->sessions)) != NULL)
 			deliver_session_cut(&s, "shutting down");
 	deliver_bounce_free(d);
+	deliver_aged_free(d);
 	deliver_route_free(d);
 	store_forget(d->store, d);
 	if (d->drain_timer != NULL)

@@ -57,8 +57,8 @@ deliver_may_notify(const struct deliver *d, const struct job *job, const struct 
 	    rule != NULL && rule->bounce == BOUNCE_SPF_PASS, d->conf->hostname);
 }
 
-bool
-deliver_bounce_admit(struct deliver *d, const struct job *job)
+static bool
+admit(struct deliver *d, const struct job *job)
 {
 	unsigned limit = ruleset_settings(d->rules)->bounce_rate;
 	const char *domain = addr_domain(job->env.sender);
@@ -75,6 +75,41 @@ deliver_bounce_admit(struct deliver *d, const struct job *job)
 		break;
 	}
 	return false;
+}
+
+bool
+deliver_tellable(struct deliver *d, const struct job *job, size_t i, unsigned what,
+    struct deliver_leave *leave)
+{
+	if (!deliver_may_notify(d, job, &job->rcpt[i].rcpt, what))
+		return false;
+	if (!leave->asked)
+		leave->admitted = admit(d, job);
+	leave->asked = true;
+	return leave->admitted;
+}
+
+enum settle_what
+deliver_end(struct deliver *d, const struct job *job, size_t i, enum schedule_end end,
+    struct deliver_leave *leave)
+{
+	const struct envelope *env = &job->env;
+
+	/* Nobody is behind a report of ours. One that says "not delivered" is its message's last trace. */
+	if (env->route != NULL)
+		return env->trace != NULL && strcmp(env->trace, DELIVER_TRACE_BOUNCE) == 0 ?
+		    SETTLE_QUARANTINE : SETTLE_EXPIRED;
+	switch (end) {
+	case SCHEDULE_HOLD:
+		return SETTLE_HOLD;
+	case SCHEDULE_BOUNCE:
+		if (deliver_tellable(d, job, i, NOTIFY_FAILURE, leave))
+			return SETTLE_BOUNCED;
+		break;
+	case SCHEDULE_QUARANTINE:
+		break;
+	}
+	return SETTLE_QUARANTINE;
 }
 
 /* --- life ---------------------------------------------------------------- */

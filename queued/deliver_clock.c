@@ -44,16 +44,33 @@ check_jump(struct deliver *d)
 {
 	int64_t offset = clock_wall_ms() - clock_mono_ms(), delta = offset - d->offset;
 	struct deliver_domain *dom;
+	struct deliver_dest *dest;
 
 	if (delta < DELIVER_CLOCK_JUMP && delta > -DELIVER_CLOCK_JUMP)
 		return;
 	d->offset = offset;
 	delta /= 1000;
 	log_warn("the clock was set by %" PRId64 " s: due times move with it", delta);
+	d->clock_set = clock_mono_ms();
 	store_shift_clock(d->store, delta);
-	TAILQ_FOREACH(dom, &d->domains, all)
+	TAILQ_FOREACH(dest, &d->dests, all)
+		if (dest->failed_at != 0)
+			dest->failed_at += delta;
+	TAILQ_FOREACH(dom, &d->domains, all) {
 		if (dom->next_due != 0)
 			dom->next_due += delta;
+		if (dom->oldest != 0)
+			dom->oldest += delta;
+		if (dom->oldest_unwarned != 0)
+			dom->oldest_unwarned += delta;
+	}
+}
+
+bool
+deliver_clock_unsure(struct deliver *d)
+{
+	check_jump(d);
+	return d->clock_set != 0 && clock_mono_ms() - d->clock_set < DELIVER_CLOCK_UNSURE;
 }
 
 /* Turns what is due into hunger and finds the next due time. */
@@ -117,6 +134,7 @@ census(void *arg, enum store_result result, const struct store_domain *v, size_t
 			deliver_due(dom, v[i].next_due);
 		else
 			deliver_hungry(dom);
+		deliver_aged_seen(dom, v[i].oldest);
 		deliver_route_report(dom);
 	}
 	TAILQ_FOREACH(dest, &d->dests, all)

@@ -166,6 +166,8 @@ deliver_outcome(struct deliver_dest *dest, const struct deliver_session *except,
 	bool good = what != OUTCOME_BUSY && what != OUTCOME_DEAD;
 	int64_t after_ms = good ? 0 : next_probe(dest), now = clock_mono_ms();
 
+	if (!good)
+		dest->failed_at = clock_wall();
 	if (!good && strcmp(dest->reason, reason) != 0) {
 		struct log_q q;
 

@@ -12,6 +12,7 @@
  *	deliver_host.c		the hosts of a destination, and their order
  *	deliver_settle.c	verdicts to settlements and log lines
  *	deliver_bounce.c	reports to senders
+ *	deliver_aged.c		warnings, and the end of the lifetime
  *	deliver_suspect.c	messages that break connections
  *	deliver_clock.c		due times, the sweeper, clock jumps
  *
@@ -44,6 +45,7 @@
 #define DELIVER_IDLE_MAX	30000		/* ms it waits for a message that is on its way from the store */
 #define DELIVER_SWEEP		60		/* s between sweeps */
 #define DELIVER_CLOCK_JUMP	10000		/* ms of wall against monotonic time */
+#define DELIVER_CLOCK_UNSURE	600000		/* ms: nothing expires so long after the clock was set */
 #define DELIVER_WORKING		60000		/* ms: a session that got somewhere so lately counts */
 #define DELIVER_PROBE_CONNECT	5u		/* s: a probe that is not connected by then is repeated */
 #define DELIVER_PROBE_GREETING	30u		/* s: … and not greeted */
@@ -70,6 +72,8 @@ struct deliver_domain {
 	unsigned		 asked;		/* … and how many jobs */
 	bool			 reported;	/* "no rule" was said */
 	int64_t			 next_due;	/* wall s of what is deferred; 0 nothing known */
+	int64_t			 oldest, oldest_unwarned;	/* no mail arrived earlier; wall s, 0 none */
+	unsigned		 ended_tick, warned_tick;	/* deliver_aged.c looked last */
 	bool			 in_ready, in_hungry;	/* which lists of dest */
 	TAILQ_ENTRY(deliver_domain) all, of_dest, ready_link, hungry_link;
 };
@@ -113,6 +117,7 @@ struct deliver_dest {
 	struct destination	 health;
 	char			*reason;	/* last failure; "" none */
 	int64_t			 since;		/* wall s of the present state */
+	int64_t			 failed_at;	/* wall s: the last try that failed; 0 none */
 
 	struct deliver_domains	 domains;
 	size_t			 ndomains;
@@ -205,10 +210,12 @@ struct deliver {
 	unsigned		 inflight;	/* sessions with a job */
 	struct deliver_bounces	 bounces;	/* reports that are not durable yet */
 	struct bounce_rate	*bounce_rate;
+	struct deliver_aged	*aged;
 
 	struct event		*wake, *sweeper, *reaper;
 	int64_t			 wake_at;	/* wall s; 0 unarmed */
 	int64_t			 offset;	/* wall - mono, ms */
+	int64_t			 clock_set;	/* mono ms: it jumped; 0 never */
 	int64_t			 started;	/* wall s */
 	int64_t			 counted;	/* mono ms of the last store_domains() for a log line */
 	bool			 census_due;	/* the store could not be asked */
@@ -329,8 +336,16 @@ void	deliver_bounce_free(struct deliver *);
 /* P5: may the sender be told of this recipient's NOTIFY_FAILURE, NOTIFY_DELAY or NOTIFY_SUCCESS? */
 bool	deliver_may_notify(const struct deliver *, const struct job *, const struct rcpt *,
 	    unsigned what);
-/* Is there one more report for this sender's domain? Counts it. */
-bool	deliver_bounce_admit(struct deliver *, const struct job *);
+/* One message's question to bounce_rate, asked once. Zeroed at first. */
+struct deliver_leave {
+	bool	asked, admitted;
+};
+/* … and has the sender's domain a report left? */
+bool	deliver_tellable(struct deliver *, const struct job *, size_t rcpt, unsigned what,
+	    struct deliver_leave *);
+/* What becomes of a recipient that is given up: BOUNCED (then it needs a notice), QUARANTINE, HOLD or EXPIRED. */
+enum settle_what deliver_end(struct deliver *, const struct job *, size_t rcpt, enum schedule_end,
+	    struct deliver_leave *);
 /* One report of all recipients that have a notice; durable, then the job is settled with v (copied). */
 void	deliver_bounce(struct deliver *, struct job **, const struct settle *v,
 	    const struct deliver_notice *);
@@ -340,7 +355,14 @@ void	deliver_bounce(struct deliver *, struct job **, const struct settle *v,
 bool	deliver_suspect_broke(struct deliver *, int64_t message_id);
 void	deliver_suspect_clear(struct deliver *, int64_t message_id);
 
+/* deliver_aged.c */
+void	deliver_aged_new(struct deliver *);
+void	deliver_aged_free(struct deliver *);
+void	deliver_aged_seen(struct deliver_domain *, int64_t arrival);	/* mail that came then waits */
+
 /* deliver_clock.c */
+/* Was the clock set lately? Then ages are in doubt, and nothing may end by them. */
+bool	deliver_clock_unsure(struct deliver *);
 void	deliver_due(struct deliver_domain *, int64_t wall);	/* deferred until then */
 void	deliver_census(struct deliver *);	/* asks the store which domains wait */
 void	deliver_clock_start(struct deliver *);

@@ -138,7 +138,7 @@ struct fates {
 	struct buf		*reason;	/* lent to v */
 	struct buf		*said;		/* lent to notice */
 	struct deliver_notice	*notice;
-	bool			 asked, admitted;	/* the sender's domain has a report left */
+	struct deliver_leave	 leave;
 };
 
 static const char *
@@ -189,20 +189,6 @@ set_dsn(struct settle *v, const char *dsn, const char *fallback)
 	(void)snprintf(v->dsn, sizeof(v->dsn), "%s", *dsn != '\0' ? dsn : fallback);
 }
 
-/* May the sender be told of this recipient, and is there a report left? */
-static bool
-tellable(struct fates *f, size_t i, unsigned what)
-{
-	struct deliver *d = f->s->dest->d;
-
-	if (!deliver_may_notify(d, f->s->job, &f->s->job->rcpt[i].rcpt, what))
-		return false;
-	if (!f->asked)
-		f->admitted = deliver_bounce_admit(d, f->s->job);
-	f->asked = true;
-	return f->admitted;
-}
-
 static void
 tell(struct fates *f, size_t i, enum dsn_action action)
 {
@@ -218,36 +204,25 @@ tell(struct fates *f, size_t i, enum dsn_action action)
 
 /* It will not be delivered: refused for good, or expired. */
 static void
-give_up(struct fates *f, size_t i, bool bounce)
+give_up(struct fates *f, size_t i, enum schedule_end end)
 {
-	const struct envelope *env = &f->s->job->env;
 	struct settle *v = &f->v[i];
 
-	if (bounce && tellable(f, i, NOTIFY_FAILURE)) {
-		v->what = SETTLE_BOUNCED;
+	v->refused = false;
+	v->what = deliver_end(f->s->dest->d, f->s->job, i, end, &f->leave);
+	if (v->what == SETTLE_BOUNCED)
 		tell(f, i, DSN_FAILED);
-	} else if (env->route != NULL &&
-	    (env->trace == NULL || strcmp(env->trace, DELIVER_TRACE_BOUNCE) != 0)) {
-		v->what = SETTLE_EXPIRED;
-	} else {
-		v->what = SETTLE_QUARANTINE;
-	}
 }
 
 static void
 expire(struct fates *f, size_t i, enum schedule_end end)
 {
-	struct settle *v = &f->v[i];
 	char *last = buf_take(&f->reason[i]);
 
-	set_dsn(v, "4.4.7", "");
-	v->refused = false;
+	set_dsn(&f->v[i], "4.4.7", "");
 	buf_printf(&f->reason[i], "expired; last: %s", last);
 	free(last);
-	if (end == SCHEDULE_HOLD)
-		v->what = SETTLE_HOLD;
-	else
-		give_up(f, i, end == SCHEDULE_BOUNCE);
+	give_up(f, i, end);
 }
 
 /* Deferred by the schedule, or expired. */
@@ -257,14 +232,14 @@ defer(struct fates *f, size_t i)
 	struct deliver_session *s = f->s;
 	struct deliver *d = s->dest->d;
 	struct deliver_domain *dom = deliver_route_domain(d, s->job->domain);
-	int64_t now = clock_wall(), wait = -1;
+	int64_t now = clock_wall(), age = now - s->job->arrival, wait = -1;
 	struct settle *v = &f->v[i];
 
 	v->what = SETTLE_DEFER;
 	if (dom->schedule.nsteps == 0)
 		wait = 3600;		/* its rule went meanwhile: no schedule, no lifetime */
 	else
-		wait = schedule_next(&dom->schedule, now - s->job->arrival,
+		wait = schedule_next(&dom->schedule, deliver_clock_unsure(d) ? 0 : age,
 		    s->job->rcpt[i].attempts + 1, deliver_noise(d));
 	if (wait < 0) {
 		expire(f, i, dom->schedule.end);
@@ -285,7 +260,8 @@ put_off(struct fates *f, size_t i)
 
 	v->what = SETTLE_DEFER;
 	v->uncounted = v->refused = true;
-	v->next_attempt = clock_wall() + deliver_canary_interval(s->dest) / 1000;
+	s->dest->failed_at = clock_wall();
+	v->next_attempt = s->dest->failed_at + deliver_canary_interval(s->dest) / 1000;
 	deliver_due(deliver_route_domain(s->dest->d, s->job->domain), v->next_attempt);
 }
 
@@ -294,7 +270,8 @@ static void
 delivered(struct fates *f, size_t i)
 {
 	f->v[i].what = SETTLE_DELIVERED;
-	if (!smtp_client_offers(f->s->client, WIRE_EXT_DSN) && tellable(f, i, NOTIFY_SUCCESS))
+	if (!smtp_client_offers(f->s->client, WIRE_EXT_DSN) &&
+	    deliver_tellable(f->s->dest->d, f->s->job, i, NOTIFY_SUCCESS, &f->leave))
 		tell(f, i, DSN_RELAYED);
 }
 
@@ -319,7 +296,7 @@ settle_one(struct fates *f, size_t i)
 	case OUTCOME_BOUNCE:
 	case OUTCOME_QUARANTINE:
 		set_dsn(v, got->dsn, "5.0.0");
-		give_up(f, i, f->o[i].rcpt == OUTCOME_BOUNCE);
+		give_up(f, i, f->o[i].rcpt == OUTCOME_BOUNCE ? SCHEDULE_BOUNCE : SCHEDULE_QUARANTINE);
 		break;
 	case OUTCOME_RETRY:
 	case OUTCOME_UNSURE:

@@ -49,7 +49,7 @@ libqueue_a_SOURCES += queued/smtp_io.c queued/smtp_io.h queued/smtp_io_bytes.c \
 	queued/tls_private.h queued/tls_server.c queued/tls_verify.c
 
 # reports to senders and to the operator
-libqueue_a_SOURCES += queued/bounce_rate.c queued/bounce_rate.h queued/deliver_bounce.c \
+libqueue_a_SOURCES += queued/bounce_rate.c queued/bounce_rate.h queued/deliver_aged.c queued/deliver_bounce.c \
 	queued/dsn.c queued/dsn.h queued/dsn_text.c queued/dsn_text.h
 # the daemon
 sbin_PROGRAMS += holdfast-queued

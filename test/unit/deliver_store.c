@@ -17,7 +17,7 @@
 #include "common/clock.h"
 #include "test/unit/deliver_world.h"
 
-enum kind { A_LEASE, A_SETTLE, A_BODY, A_DOMAINS };
+enum kind { A_LEASE, A_AGED, A_SETTLE, A_BODY, A_DOMAINS };
 struct answer {
 	enum kind	 kind;
 	void		*arg;		/* NULL: forgotten */
@@ -52,6 +52,9 @@ job_of(const struct held *h)
 	job->arrival = h->arrival;
 	job->size = h->size;
 	job->env.sender = xstrdup("a@example.org");
+	job->env.spf = xstrdup(h->spf);
+	job->env.route = xstrdup(h->route);
+	job->env.trace = xstrdup(h->trace);
 	job->domain = xstrdup(h->domain);
 	job->nrcpt = 0;
 	job->rcpt = xcalloc(4, sizeof(*job->rcpt));
@@ -60,6 +63,8 @@ job_of(const struct held *h)
 			continue;
 		job->rcpt[job->nrcpt].id = (int64_t)i;
 		job->rcpt[job->nrcpt].attempts = h->attempts;
+		job->rcpt[job->nrcpt].refused = h->refused;
+		job->rcpt[job->nrcpt].rcpt.notify = h->notify;
 		job->rcpt[job->nrcpt++].rcpt.address = xstrdup(h->rcpt[i]);
 	}
 	if (h->size <= STORE_PREFETCH)
@@ -91,6 +96,32 @@ answer_lease(struct store *s, struct answer *a)
 	if (a->arg != NULL)
 		((store_lease_cb *)a->cb)(a->arg, s->fail_lease ? STORE_FAULT : STORE_OK, first, n,
 		    next);
+}
+
+static void
+answer_aged(struct store *s, struct answer *a)
+{
+	struct job *first = NULL, **tail = &first;
+	int64_t oldest = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->nheld; i++) {
+		struct held *h = &s->held[i];
+
+		if (h->gone || h->leased || strcmp(h->domain, a->domain) != 0 ||
+		    (a->seq && h->warned))
+			continue;
+		if (h->arrival <= a->now && n < a->max && a->arg != NULL) {
+			h->leased = true;
+			*tail = job_of(h);
+			tail = &(*tail)->next;
+			n++;
+		} else if (oldest == 0 || h->arrival < oldest) {
+			oldest = h->arrival;
+		}
+	}
+	if (a->arg != NULL)
+		((store_lease_cb *)a->cb)(a->arg, STORE_OK, first, n, oldest);
 }
 
 static void
@@ -128,6 +159,8 @@ answer_domains(struct store *s, struct answer *a)
 		}
 		v[k].queued++;
 		v[k].messages++;
+		if (v[k].oldest == 0 || h->arrival < v[k].oldest)
+			v[k].oldest = h->arrival;
 		if (v[k].next_due == 0 || h->due < v[k].next_due)
 			v[k].next_due = h->due;
 	}
@@ -159,6 +192,9 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		case A_LEASE:
 			answer_lease(s, a);
 			break;
+		case A_AGED:
+			answer_aged(s, a);
+			break;
 		case A_SETTLE:
 			if (a->arg != NULL)
 				((store_done_cb *)a->cb)(a->arg, STORE_OK, NULL);
@@ -184,6 +220,17 @@ store_lease(struct store *s, const char *domain, int64_t now, size_t max, store_
 
 	assert_true(max > 0);
 	s->leases++;
+	ask(s, &a);
+}
+
+/* Answered as a lease of what is due would be, at another time. */
+void
+store_lease_aged(struct store *s, const char *domain, int64_t before, bool unwarned, size_t max,
+    store_lease_cb *cb, void *arg)
+{
+	struct answer a = { .kind = A_AGED, .arg = arg, .cb = (void (*)(void))cb,
+	    .domain = xstrdup(domain), .now = before, .max = max, .seq = unwarned };
+
 	ask(s, &a);
 }
 
@@ -219,7 +266,8 @@ store_settle(struct store *s, struct job **jobp, const struct settle *v, store_d
 	for (size_t k = 0; k < job->nrcpt; k++) {
 		size_t i = (size_t)job->rcpt[k].id;
 
-		if (v[k].what == SETTLE_UNTRIED) {
+		if (v[k].what == SETTLE_UNTRIED || v[k].what == SETTLE_WARNED) {
+			h->warned |= v[k].what == SETTLE_WARNED;
 			left = true;
 			continue;
 		}
@@ -230,6 +278,7 @@ store_settle(struct store *s, struct job **jobp, const struct settle *v, store_d
 		h->next[i] = v[k].next_attempt;
 		if (v[k].what == SETTLE_DEFER) {
 			h->due = v[k].next_attempt;
+			h->refused = v[k].refused;
 			left = true;
 		}
 	}

@@ -33,6 +33,9 @@ struct held {			/* one message with one or more recipients of one domain */
 	int64_t		 next[4];
 	unsigned	 settles;	/* but UNTRIED */
 	unsigned	 untried;
+	const char	*spf, *route, *trace;	/* of the envelope */
+	unsigned	 notify;
+	bool		 refused, warned;
 };
 struct answer;
 struct store {
