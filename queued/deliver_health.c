@@ -270,15 +270,19 @@ awaits_probe(const struct deliver_dest *dest)
 }
 
 static void
-on_probe(evutil_socket_t fd, short what, void *arg)
+on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct deliver_dest *dest = arg;
 	int64_t now = clock_mono_ms();
 
 	(void)fd;
 	(void)what;
-	if (dest->d->draining || !awaits_probe(dest))
+	if (dest->d->draining)
 		return;
+	if (!awaits_probe(dest)) {
+		deliver_pump(dest);	/* message_rate allows one again */
+		return;
+	}
 	if (destination_allows(&dest->health, 0, now) == 0) {
 		deliver_probe_arm(dest);
 		return;
@@ -315,16 +319,9 @@ deliver_hurry(struct deliver_dest *dest)
 }
 
 void
-deliver_health_rules(struct deliver_dest *dest)
-{
-	destination_limit(&dest->health, ruleset_settings(dest->d->rules)->concurrency);
-	deliver_guard_rules(dest);
-}
-
-void
 deliver_health_new(struct deliver_dest *dest)
 {
-	dest->timer = evtimer_new(dest->d->base, on_probe, dest);
+	dest->timer = evtimer_new(dest->d->base, on_timer, dest);
 	if (dest->timer == NULL)
 		log_fatal("out of memory");
 }

@@ -20,6 +20,8 @@
 #include "common/log.h"
 #include "queued/deliver_private.h"
 
+#define STARVED_TURNS	8
+
 static void
 list_hungry(struct deliver_domain *dom)
 {
@@ -122,6 +124,8 @@ deliver_take(struct deliver_dest *dest)
 		starve(dest);
 		return NULL;
 	}
+	if (!deliver_rate_take(dest))
+		return NULL;
 	return pop_ready(dom);
 }
 
@@ -148,40 +152,19 @@ deliver_released(struct deliver *d)
 {
 	struct deliver_dest *dest;
 
-	/* One that cannot go on joins the end again, so this ends. */
-	for (dest = TAILQ_FIRST(&d->starved); dest != NULL; dest = TAILQ_FIRST(&d->starved)) {
-		if (d->leased + d->asked >= DELIVER_LEASED_MAX ||
+	/* One that cannot go on joins the end again: a few turns a call are enough for all to get one. */
+	for (int turns = 0; turns < STARVED_TURNS; turns++) {
+		dest = TAILQ_FIRST(&d->starved);
+		if (dest == NULL || d->leased + d->asked >= DELIVER_LEASED_MAX ||
 		    d->unsettled >= DELIVER_UNSETTLED_MAX)
 			return;
 		TAILQ_REMOVE(&d->starved, dest, starved_link);
 		dest->starved = false;
 		deliver_pump(dest);
-		if (dest->starved)
-			return;
 	}
 }
 
 /* --- leases -------------------------------------------------------------- */
-
-/* How many jobs this destination should have in hand or asked for. */
-static size_t
-appetite(const struct deliver_dest *dest)
-{
-	size_t n;
-
-	switch (dest->health.state) {
-	case DEST_PROBING:
-	case DEST_HELD:
-		return TAILQ_EMPTY(&dest->idle) ? 0 : 1;	/* one message shows it */
-	case DEST_UP:
-	case DEST_RAMPING:
-		n = (size_t)dest->health.window * 16;
-		return n < DELIVER_READY_MAX ? n : DELIVER_READY_MAX;
-	case DEST_DOWN:
-		return 0;
-	}
-	return 0;
-}
 
 static void
 leased(void *arg, enum store_result result, struct job *jobs, size_t njobs, int64_t next_due)
@@ -222,7 +205,7 @@ leased(void *arg, enum store_result result, struct job *jobs, size_t njobs, int6
 	list_hungry(dom);
 	if (dest == NULL)
 		return;
-	if (appetite(dest) == 0)
+	if (deliver_appetite(dest) == 0)
 		deliver_put_back(dom);
 	deliver_pump(dest);
 }
@@ -231,18 +214,6 @@ static size_t
 min_size(size_t a, size_t b)
 {
 	return a < b ? a : b;
-}
-
-/* Room for one lease under the common bounds; 0: starved. */
-static size_t
-room(const struct deliver *d)
-{
-	size_t claimed = d->bytes + (size_t)d->asked * STORE_PREFETCH;
-
-	if (d->leased + d->asked >= DELIVER_LEASED_MAX || claimed >= DELIVER_BYTES_MAX)
-		return 0;
-	return min_size(DELIVER_LEASED_MAX - d->leased - d->asked,
-	    (DELIVER_BYTES_MAX - claimed) / STORE_PREFETCH);
 }
 
 static void
@@ -264,16 +235,15 @@ lease(struct deliver_domain *dom, size_t max)
 static void
 lease_more(struct deliver_dest *dest)
 {
-	struct deliver *d = dest->d;
 	struct deliver_domain *dom;
 
 	while ((dom = TAILQ_FIRST(&dest->hungry)) != NULL) {
-		size_t want = appetite(dest), have = dest->nready + dest->asked, n;
+		size_t want = deliver_appetite(dest), have = dest->nready + dest->asked, n;
 
 		/* Not for a job or two: a lease is a round through the store. */
 		if (have >= want || (have > 0 && want - have < want / 4))
 			return;
-		n = min_size(min_size(want - have, DELIVER_BATCH_MAX), room(d));
+		n = min_size(min_size(want - have, DELIVER_BATCH_MAX), deliver_room(dest));
 		if (n == 0) {
 			starve(dest);
 			return;
@@ -310,7 +280,7 @@ deliver_pump(struct deliver_dest *dest)
 	if (dest->health.state == DEST_UP || dest->health.state == DEST_RAMPING) {
 		allowed = destination_allows(&dest->health, dest->nsessions, clock_mono_ms());
 		while (allowed-- > 0 && dest->nready > dest->nopening &&
-		    d->unsettled < DELIVER_UNSETTLED_MAX)
+		    d->unsettled < DELIVER_UNSETTLED_MAX && deliver_rate_wait(dest) == 0)
 			deliver_session_open(dest, false);
 	}
 	if (nothing_to_do(dest) && dest->nopening == 0) {

@@ -4,6 +4,7 @@
  *	deliver.c		the interface: life, kicks, flush, drain
  *	deliver_route.c		which domain goes where: the tables, made from the rules
  *	deliver_lease.c		jobs from the store, and their order
+ *	deliver_caps.c		how much of everything one destination may have
  *	deliver_health.c	what outcomes do to a destination; probes; its log lines
  *	deliver_guard.c		the first messages after an outage: believed or held
  *	deliver_session.c	one SMTP session: client, sockets, body
@@ -30,6 +31,7 @@
 #include "queued/destination.h"
 #include "queued/dsn.h"
 #include "queued/mx_lookup.h"
+#include "queued/pace.h"
 #include "queued/resolve.h"
 #include "queued/smtp_client.h"
 #include "queued/smtp_io.h"
@@ -71,6 +73,7 @@ struct deliver_domain {
 	struct deliver_dest	*asked_by;	/* … for which destination (NULL: gone) */
 	unsigned		 asked;		/* … and how many jobs */
 	bool			 reported;	/* "no rule" was said */
+	unsigned		 concurrency, message_rate;	/* by its rule; 0: the settings' */
 	int64_t			 next_due;	/* wall s of what is deferred; 0 nothing known */
 	int64_t			 oldest, oldest_unwarned;	/* no mail arrived earlier; wall s, 0 none */
 	unsigned		 ended_tick, warned_tick;	/* deliver_aged.c looked last */
@@ -132,7 +135,12 @@ struct deliver_dest {
 	unsigned		 nopening;	/* not ready yet */
 	unsigned		 nbusy;		/* with a job */
 
-	struct event		*timer;		/* the next probe */
+	unsigned		 concurrency;	/* connections: the least of its domains' */
+	unsigned		 message_rate;	/* a second: the least of its domains'; 0 no bound */
+	struct bucket		 bucket;	/* … to keep it */
+	struct pace		 pace;		/* what it took lately */
+
+	struct event		*timer;		/* the next probe, canary or message */
 	bool			 starved;	/* waits for a place under the common bounds */
 	TAILQ_ENTRY(deliver_dest) all, starved_link;
 
@@ -254,6 +262,14 @@ void	deliver_untake(struct deliver_dest *, struct job *);	/* it is the next one 
 void	deliver_put_back(struct deliver_domain *);	/* ready jobs return untried */
 void	deliver_released(struct deliver *);		/* a bound has room again */
 
+/* deliver_caps.c */
+size_t	deliver_appetite(const struct deliver_dest *);	/* jobs it should have in hand or asked for */
+size_t	deliver_room(const struct deliver_dest *);	/* … and may ask for now; 0: starved */
+int64_t	deliver_rate_wait(const struct deliver_dest *);	/* ms until a message may go */
+bool	deliver_rate_take(struct deliver_dest *);	/* one goes; false: the timer pumps when it may */
+void	deliver_caps_joined(struct deliver_domain *);	/* it has a new destination */
+void	deliver_caps_rules(struct deliver *);		/* after new rules, for all */
+
 /* deliver_health.c */
 void	deliver_outcome(struct deliver_dest *, const struct deliver_session *except,
 	    enum outcome_dest, const char *reason);
@@ -264,7 +280,6 @@ void	deliver_hurry(struct deliver_dest *);
 void	deliver_stand_down(struct deliver_dest *);	/* ready jobs go back, idle sessions end */
 bool	deliver_wake(struct deliver_dest *, const char *who);	/* all its deferred mail is due; false: none */
 void	deliver_health_reason(struct deliver_dest *, const char *);	/* copied */
-void	deliver_health_rules(struct deliver_dest *);	/* after new rules: bounds and guard */
 void	deliver_health_new(struct deliver_dest *);
 void	deliver_health_free(struct deliver_dest *);
 

@@ -256,14 +256,18 @@ route(struct deliver *d, struct deliver_domain *dom)
 		dest->relay = rule == d->relay_rule;
 		dom->schedule = *rule->schedule;
 		dom->reported = false;
+		dom->concurrency = rule->concurrency;
+		dom->message_rate = rule->message_rate;
 	}
 	if (dest == old)
 		return;
 	unlink_domain(dom);
 	if (dest != NULL)
 		link_domain(dom, dest);
+	if (dest != NULL)
+		deliver_caps_joined(dom);
 	if (dest != NULL && dest->ndomains == 1)
-		deliver_health_rules(dest);
+		deliver_guard_rules(dest);
 	if (old == NULL)
 		return;
 	/* Its connections have nothing to carry any more. */
@@ -357,9 +361,10 @@ deliver_route_all(struct deliver *d)
 		else
 			domain_free(d, dom);
 	}
+	deliver_caps_rules(d);
 	for (dest = TAILQ_FIRST(&d->dests); dest != NULL; dest = next_dest) {
 		next_dest = TAILQ_NEXT(dest, all);
-		deliver_health_rules(dest);
+		deliver_guard_rules(dest);
 		deliver_pump(dest);
 	}
 }

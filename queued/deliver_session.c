@@ -316,6 +316,7 @@ on_ready(struct deliver_session *s)
 			return true;
 		}
 		s->sent++;
+		pace_note(&dest->pace, s->progress);
 		dest->nbusy--;
 		dest->d->inflight--;
 		deliver_drain_check(dest->d);
