@@ -6,7 +6,8 @@
  * all, and the quick ones would starve. So
  *  - appetite follows what was delivered in the last second or two: a job waits here about as long as
  *    a round through the store takes, whatever the primary's speed;
- *  - the last quarter of the shared room is for those who give back what they take.
+ *  - the last quarter of the shared room is for those who give back what they take;
+ *  - one that was quick and is slow now gives back what it cannot use, when somebody else wants it.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -15,6 +16,7 @@
 #include "queued/deliver_private.h"
 
 #define NEWCOMER	4u	/* jobs with which nobody is slow yet */
+#define SHED_PAUSE	1000	/* ms between two rounds through all destinations */
 
 static size_t
 min_size(size_t a, size_t b)
@@ -71,6 +73,31 @@ deliver_room(const struct deliver_dest *dest)
 	if (out >= leases || claimed >= bytes)
 		return 0;
 	return min_size(leases - out, (bytes - claimed) / STORE_PREFETCH);
+}
+
+static void
+shed(struct deliver_dest *dest)
+{
+	size_t enough = deliver_appetite(dest);
+
+	if (dest->nready > 2 * enough)
+		while (dest->nready > 0)
+			deliver_put_back(TAILQ_FIRST(&dest->ready));
+}
+
+void
+deliver_shed(const struct deliver_dest *wants)
+{
+	struct deliver *d = wants->d;
+	struct deliver_dest *dest;
+	int64_t now = clock_mono_ms();
+
+	if (slow(wants) || now - d->shed_at < SHED_PAUSE)
+		return;
+	d->shed_at = now;
+	TAILQ_FOREACH(dest, &d->dests, all)
+		if (dest != wants)
+			shed(dest);
 }
 
 /* --- messages a second --------------------------------------------------- */

@@ -137,6 +137,10 @@ census(void *arg, enum store_result result, const struct store_domain *v, size_t
 		deliver_aged_seen(dom, v[i].oldest);
 		deliver_route_report(dom);
 	}
+	if (!d->begun)
+		TAILQ_FOREACH(dest, &d->dests, all)
+			deliver_guard_start(dest);
+	d->begun = true;
 	TAILQ_FOREACH(dest, &d->dests, all)
 		deliver_pump(dest);
 }

@@ -153,7 +153,8 @@ deliver_judge(struct deliver_session *s, const struct deliver_judgement *j)
 	if (before == DEST_DOWN || before == DEST_PROBING)
 		return;
 	if (j->refused > 0) {
-		dest->put_off |= deliver_on_trial(dest);
+		if (deliver_on_trial(dest))
+			dest->put_off = deliver_route_domain(dest->d, s->job->domain)->put_off = true;
 		free(dest->refusal);
 		dest->refusal = refusal_words(s, j->refused_known);
 	}
@@ -172,6 +173,22 @@ deliver_judge_idle(struct deliver_dest *dest)
 {
 	follow(dest, destination_judge_idle(&dest->health, deliver_canary_interval(dest),
 	    clock_mono_ms()));
+}
+
+/* Nobody knows what happened to the primary while we were away. */
+void
+deliver_guard_start(struct deliver_dest *dest)
+{
+	const struct deliver_domain *dom;
+
+	if (dest->health.state != DEST_UP || dest->health.canary == 0)
+		return;
+	TAILQ_FOREACH(dom, &dest->domains, of_dest) {
+		if (dom->hungry || dom->leasing || dom->nready > 0) {
+			destination_try(&dest->health);
+			return;
+		}
+	}
 }
 
 /* --- the operator -------------------------------------------------------- */

@@ -101,9 +101,10 @@ deliver_wake(struct deliver_dest *dest, const char *who)
 	TAILQ_FOREACH(dom, &dest->domains, of_dest) {
 		struct store_filter filter = { .domain = dom->name, .state = RCPT_QUEUED };
 
-		if (dom->next_due == 0 && !dest->put_off)
+		if (dom->next_due == 0 && !dom->put_off)
 			continue;
 		dom->next_due = 0;
+		dom->put_off = false;
 		store_change(dest->d->store, CHANGE_RETRY, &filter, who, NULL, NULL);
 		deliver_hungry(dom);
 		any = true;

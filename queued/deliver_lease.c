@@ -246,6 +246,7 @@ lease_more(struct deliver_dest *dest)
 		n = min_size(min_size(want - have, DELIVER_BATCH_MAX), deliver_room(dest));
 		if (n == 0) {
 			starve(dest);
+			deliver_shed(dest);
 			return;
 		}
 		/* Several domains: none takes all of the room. */

@@ -38,7 +38,7 @@
 #include "queued/store.h"
 #include "queued/tls.h"
 
-#define DELIVER_LEASED_MAX	1000u		/* jobs out of the store, settling ones included */
+#define DELIVER_LEASED_MAX	2000u		/* jobs out of the store, settling ones included */
 #define DELIVER_UNSETTLED_MAX	256u		/* delivered, not yet durable: bounds duplicates after a crash */
 #define DELIVER_READY_MAX	256u		/* jobs that wait for a session, per destination */
 #define DELIVER_BATCH_MAX	128u		/* jobs of one lease */
@@ -73,6 +73,7 @@ struct deliver_domain {
 	struct deliver_dest	*asked_by;	/* … for which destination (NULL: gone) */
 	unsigned		 asked;		/* … and how many jobs */
 	bool			 reported;	/* "no rule" was said */
+	bool			 put_off;	/* mail whose 5xx was not believed waits for another try */
 	unsigned		 concurrency, message_rate;	/* by its rule; 0: the settings' */
 	int64_t			 next_due;	/* wall s of what is deferred; 0 nothing known */
 	int64_t			 oldest, oldest_unwarned;	/* no mail arrived earlier; wall s, 0 none */
@@ -147,7 +148,7 @@ struct deliver_dest {
 	/* The last outage, for the log. */
 	int64_t			 down_at, up_at;	/* mono ms; 0 none, not yet */
 	bool			 woken;		/* its deferred mail was made due */
-	bool			 put_off;	/* 5xx that were not believed wait for another try */
+	bool			 put_off;	/* one of its domains has such mail */
 	char			*refusal;	/* the last 5xx in words; NULL none */
 	uint64_t		 drained;	/* messages since it went down */
 };
@@ -215,6 +216,7 @@ struct deliver {
 	unsigned		 asked;		/* … and asked for */
 	unsigned		 unsettled;	/* … and handed back, not yet durable */
 	size_t			 bytes;		/* of bodies held */
+	int64_t			 shed_at;	/* mono ms; see deliver_shed() */
 	unsigned		 inflight;	/* sessions with a job */
 	struct deliver_bounces	 bounces;	/* reports that are not durable yet */
 	struct bounce_rate	*bounce_rate;
@@ -227,6 +229,7 @@ struct deliver {
 	int64_t			 started;	/* wall s */
 	int64_t			 counted;	/* mono ms of the last store_domains() for a log line */
 	bool			 census_due;	/* the store could not be asked */
+	bool			 begun;		/* it was, once */
 	uint32_t		 noise;
 
 	struct deliver_suspect	 suspect[DELIVER_SUSPECTS];
@@ -265,6 +268,7 @@ void	deliver_released(struct deliver *);		/* a bound has room again */
 /* deliver_caps.c */
 size_t	deliver_appetite(const struct deliver_dest *);	/* jobs it should have in hand or asked for */
 size_t	deliver_room(const struct deliver_dest *);	/* … and may ask for now; 0: starved */
+void	deliver_shed(const struct deliver_dest *wants);	/* others give back what they cannot use */
 int64_t	deliver_rate_wait(const struct deliver_dest *);	/* ms until a message may go */
 bool	deliver_rate_take(struct deliver_dest *);	/* one goes; false: the timer pumps when it may */
 void	deliver_caps_joined(struct deliver_domain *);	/* it has a new destination */
@@ -297,6 +301,7 @@ void	deliver_judge(struct deliver_session *, const struct deliver_judgement *);
 void	deliver_judge_idle(struct deliver_dest *);	/* nothing is due */
 bool	deliver_known(const struct deliver *, const char *address);	/* a recipient of the list */
 int64_t	deliver_canary_interval(const struct deliver_dest *);	/* ms: how long a refused message waits */
+void	deliver_guard_start(struct deliver_dest *);	/* the store has said what waits since before the start */
 void	deliver_guard_rules(struct deliver_dest *);	/* after new rules */
 
 /* deliver_session.c */

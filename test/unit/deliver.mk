@@ -10,8 +10,4 @@ test_unit_t_destination_SOURCES = test/unit/t_destination.c
 test_unit_t_destination_LDADD = libqueue.a $(UNIT_LIBS)
 test_unit_t_outcome_SOURCES = test/unit/t_outcome.c
 test_unit_t_outcome_LDADD = libqueue.a $(UNIT_LIBS)
-check_PROGRAMS += test/unit/t_pace
-TESTS += test/unit/t_pace
-test_unit_t_pace_SOURCES = test/unit/t_pace.c
-test_unit_t_pace_LDADD = libqueue.a $(UNIT_LIBS)
 endif

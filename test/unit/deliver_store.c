@@ -72,27 +72,42 @@ job_of(const struct held *h)
 	return job;
 }
 
+/* As the real one: by the time of the next attempt, then by age. */
+static struct held *
+earliest(struct store *s, const char *domain)
+{
+	struct held *best = NULL;
+
+	for (size_t i = 0; i < s->nheld; i++) {
+		struct held *h = &s->held[i];
+
+		if (!h->gone && !h->leased && strcmp(h->domain, domain) == 0 &&
+		    (best == NULL || h->due < best->due))
+			best = h;
+	}
+	return best;
+}
+
 static void
 answer_lease(struct store *s, struct answer *a)
 {
 	struct job *first = NULL, **tail = &first;
+	struct held *left;
 	int64_t next = 0;
 	size_t n = 0;
 
-	for (size_t i = 0; i < s->nheld && !s->fail_lease; i++) {
-		struct held *h = &s->held[i];
+	while (!s->fail_lease && n < a->max && a->arg != NULL) {
+		struct held *h = earliest(s, a->domain);
 
-		if (h->gone || h->leased || strcmp(h->domain, a->domain) != 0)
-			continue;
-		if (h->due <= a->now && n < a->max && a->arg != NULL) {
-			h->leased = true;
-			*tail = job_of(h);
-			tail = &(*tail)->next;
-			n++;
-		} else if (next == 0 || h->due < next) {
-			next = h->due;
-		}
+		if (h == NULL || h->due > a->now)
+			break;
+		h->leased = true;
+		*tail = job_of(h);
+		tail = &(*tail)->next;
+		n++;
 	}
+	if (!s->fail_lease && (left = earliest(s, a->domain)) != NULL)
+		next = left->due;
 	if (a->arg != NULL)
 		((store_lease_cb *)a->cb)(a->arg, s->fail_lease ? STORE_FAULT : STORE_OK, first, n,
 		    next);
@@ -259,7 +274,7 @@ store_settle(struct store *s, struct job **jobp, const struct settle *v, store_d
 	    .cb = (void (*)(void))cb };
 	struct job *job = *jobp;
 	struct held *h = &s->held[job->message_id - 1];
-	bool left = false, tried = false;
+	bool left = false, tried = false, counted = false;
 
 	assert_true(h->leased);
 	h->leased = false;
@@ -272,6 +287,7 @@ store_settle(struct store *s, struct job **jobp, const struct settle *v, store_d
 			continue;
 		}
 		tried = true;
+		counted |= !v[k].uncounted;
 		h->last[i] = v[k].what;
 		free(h->reply[i]);
 		h->reply[i] = xstrdup(v[k].reply);
@@ -284,7 +300,7 @@ store_settle(struct store *s, struct job **jobp, const struct settle *v, store_d
 	}
 	h->untried += !tried;
 	h->settles += tried;
-	h->attempts += tried;
+	h->attempts += counted;
 	h->gone = !left;
 	s->settles++;
 	job_free(jobp);

@@ -342,6 +342,25 @@ world_start(struct world *w)
 	ruleset_unref(&rs);
 }
 
+struct rules_settings *
+world_settings(struct world *w)
+{
+	struct ruleset *rs = rules_current(w->rules);
+	uintptr_t settings = (uintptr_t)ruleset_settings(rs);	/* const for all but this test */
+
+	ruleset_unref(&rs);
+	return (struct rules_settings *)settings;
+}
+
+void
+world_again(struct world *w)
+{
+	struct ruleset *rs = rules_current(w->rules);
+
+	deliver_rules(w->d, rs);
+	ruleset_unref(&rs);
+}
+
 struct held *
 world_mail(struct world *w, const char *domain, const char *rcpt, const char *body)
 {

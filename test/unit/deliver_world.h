@@ -84,6 +84,10 @@ int	world_teardown(void **state);
 void	world_rule(struct world *, const char *domain, const struct primary *);	/* added or changed */
 void	world_no_rule(struct world *, const char *domain);
 void	world_start(struct world *);		/* deliver_new() */
+/* Of the present rules, to be changed before world_start() (or followed by world_again()); new rules have
+ * them as in the file. */
+struct rules_settings *world_settings(struct world *);
+void	world_again(struct world *);		/* deliver_rules() with them */
 struct held *world_mail(struct world *, const char *domain, const char *rcpt, const char *body);
 void	primary_up(struct primary *);
 void	primary_drip(struct primary *, const char *);	/* to the newest connection, if it lives */

@@ -7,6 +7,7 @@ include test/unit/rules.mk
 include test/unit/store.mk
 include test/unit/lmtp.mk
 include test/unit/deliver.mk
+include test/unit/health.mk
 include test/unit/smtp.mk
 include test/unit/milter.mk
 include test/unit/tls.mk
