@@ -12,11 +12,14 @@
  *                      held, quarantined, oldest, sessions, accepted, refused, destinations,
  *                      destinations_down}
  *   queue.count    -> {messages, recipients, bytes}
- *   queue.list     domain? state? sender? id?  -> one line a message, with postqueue -j's names
+ *   queue.list     domain? state? sender? recipient? id?
+ *                      -> one line a message, with postqueue -j's names; a recipient that may have
+ *                      been delivered already has unsure:true
  *   queue.show     id  -> one line: the same and more (client, envid, smtputf8)
  *   queue.cat      id  -> data blocks: the message's bytes
  *   queue.hold, queue.release, queue.retry, queue.delete
- *                  id | domain | all:true  -> {changed:N} (recipients)
+ *                  id | domain | all:true, and state? sender? recipient?
+ *                      -> {changed:N} (recipients)
  *   primary.list   -> one line a destination
  *   flush          domain?  -> {changed:N}; deferred mail is due now, primaries that are down are
  *                      probed now

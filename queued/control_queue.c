@@ -57,7 +57,19 @@ rcpt_json(const struct store_rcpt *r)
 	json_object_set_new(o, "reason", request_text(r->reply));
 	json_object_set_new(o, "last_attempt", json_integer(r->last_attempt));
 	json_object_set_new(o, "code", json_integer(r->code));
+	if (r->unsure)
+		json_object_set_new(o, "unsure", json_true());
 	return o;
+}
+
+/* What a recipient is queued under; the caller's. */
+static char *
+domain_of(const struct store_message *m, size_t i)
+{
+	char *domain = xstrdup(m->env.route != NULL ? m->env.route : addr_domain(m->rcpt[i].address));
+
+	addr_lower(domain);
+	return domain;
 }
 
 static json_t *
@@ -79,9 +91,7 @@ message_json(const struct store_message *m)
 			next = r->next_attempt;
 	}
 	if (m->nrcpt > 0)
-		domain = xstrdup(addr_domain(m->rcpt[0].address));
-	if (domain != NULL)
-		addr_lower(domain);
+		domain = domain_of(m, 0);
 	o = json_pack("{s:s,s:s,s:I,s:I,s:s,s:I}", "queue_id", m->queue_id, "queue_name",
 	    queue_name(m), "arrival_time", (json_int_t)m->arrival, "message_size",
 	    (json_int_t)m->size, "state", state_names[state], "next_attempt", (json_int_t)next);
@@ -230,6 +240,28 @@ control_queue_cat(struct request *r)
 
 /* --- hold, release, retry, delete ---------------------------------------- */
 
+/* Whose hand it was, and what it took. */
+static void
+log_change(const struct request *r, uint64_t n)
+{
+	const struct {
+		const char *key, *value;
+	} given[] = {
+		{ "queue_id", r->filter.queue_id }, { "domain", r->filter.domain },
+		{ "sender", r->filter.sender }, { "recipient", r->filter.recipient },
+		{ "state", r->filter.state >= 0 ? state_names[r->filter.state] : NULL },
+	};
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++)
+		if (given[i].value != NULL)
+			buf_printf(&b, " %s=%s", given[i].key, given[i].value);
+	log_info("control: %s by %s changed=%ju%s",
+	    json_string_value(json_object_get(r->args, "cmd")), r->who, (uintmax_t)n,
+	    b.len > 0 ? b.data : "");
+	buf_free(&b);
+}
+
 static void
 change_done(void *arg, enum store_result result, uint64_t n, const char *why)
 {
@@ -240,12 +272,7 @@ change_done(void *arg, enum store_result result, uint64_t n, const char *why)
 		request_store_fault(r, result, why);
 		return;
 	}
-	log_info("control: %s by %s changed=%ju%s%s%s%s",
-	    json_string_value(json_object_get(r->args, "cmd")),
-	    r->who, (uintmax_t)n, r->filter.queue_id != NULL ? " queue_id=" : "",
-	    r->filter.queue_id != NULL ? r->filter.queue_id : "",
-	    r->filter.domain != NULL ? " domain=" : "",
-	    r->filter.domain != NULL ? r->filter.domain : "");
+	log_change(r, n);
 	if (r->change == CHANGE_RETRY || r->change == CHANGE_RELEASE) {
 		for (i = 0; i < r->ndomains; i++)
 			deliver_flush(r->view->deliver, r->domains[i]);
@@ -273,9 +300,8 @@ change_looked(void *arg, enum store_result result, const struct store_message *m
 		return;
 	}
 	for (i = 0; i < m->nrcpt; i++) {
-		char *domain = xstrdup(addr_domain(m->rcpt[i].address));
+		char *domain = domain_of(m, i);
 
-		addr_lower(domain);
 		for (k = 0; k < r->ndomains; k++)
 			if (strcmp(r->domains[k], domain) == 0)
 				break;

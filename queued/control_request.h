@@ -49,7 +49,7 @@ void	request_fail(struct request *, int exitcode, const char *, ...)
 void	request_store_fault(struct request *, enum store_result, const char *why);
 /* Calls fn when the peer has read most of what was written; at once if little waits. */
 void	request_when_writable(struct request *, void (*fn)(struct request *));
-/* Reads id, domain, sender, state from args into filter. -1: answered with a failure already. */
+/* Reads id, domain, sender, recipient, state from args into filter. -1: answered with a failure already. */
 int	request_filter(struct request *);
 
 control_handler control_queue_count, control_queue_list, control_queue_show, control_queue_cat;

@@ -232,12 +232,12 @@ request_when_writable(struct request *r, void (*fn)(struct request *))
 int
 request_filter(struct request *r)
 {
-	const char *id = NULL, *domain = NULL, *sender = NULL, *state = NULL;
+	const char *id = NULL, *domain = NULL, *sender = NULL, *recipient = NULL, *state = NULL;
 	json_error_t error;
 
 	r->filter.state = -1;
-	if (json_unpack_ex(r->args, &error, 0, "{s?s,s?s,s?s,s?s}", "id", &id, "domain", &domain,
-		"sender", &sender, "state", &state) != 0) {
+	if (json_unpack_ex(r->args, &error, 0, "{s?s,s?s,s?s,s?s,s?s}", "id", &id, "domain", &domain,
+		"sender", &sender, "recipient", &recipient, "state", &state) != 0) {
 		request_fail(r, EX_USAGE, "bad argument: %s", error.text);
 		return -1;
 	}
@@ -260,6 +260,7 @@ request_filter(struct request *r)
 	}
 	r->filter.queue_id = id;
 	r->filter.sender = sender;
+	r->filter.recipient = recipient;
 	if (domain != NULL) {
 		r->domain = xstrdup(domain);
 		addr_lower(r->domain);

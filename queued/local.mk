@@ -5,7 +5,7 @@ QUEUE_LIBS = libqueue.a $(COMMON_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS)
 
 # store
 libqueue_a_SOURCES += queued/store.c queued/store.h queued/store_id.c queued/store_id.h \
-	queued/store_job.c queued/store_note.c queued/store_intake.c queued/store_intake.h \
+	queued/store_job.c queued/store_note.c queued/store_operator.c queued/store_intake.c queued/store_intake.h \
 	queued/store_request.c queued/store_request.h \
 	queued/store_thread.c queued/store_thread.h queued/store_work.c queued/store_work.h \
 	queued/store_work_read.c \
@@ -14,7 +14,8 @@ libqueue_a_SOURCES += queued/store.c queued/store.h queued/store_id.c queued/sto
 	queued/store_sqlite_file.c queued/store_sqlite_open.c queued/store_sqlite_write.c \
 	queued/store_sqlite_change.c queued/store_sqlite_read.c queued/store_sqlite_list.c \
 	queued/store_sqlite_idle.c queued/store_sqlite_room.c \
-	queued/store_sqlite_clock.c queued/store_sqlite_lease.c queued/store_sqlite_note.c
+	queued/store_sqlite_clock.c queued/store_sqlite_lease.c queued/store_sqlite_note.c \
+	queued/store_sqlite_quarantine.c
 nodist_libqueue_a_SOURCES = queued/schema.inc
 store_schema = queued/schema.sql queued/schema_2.sql
 EXTRA_DIST += $(store_schema)

@@ -33,7 +33,6 @@
 #include "queued/store_thread.h"
 
 #define LEASE_MAX	4096	/* messages by one lease */
-#define LIST_MAX	1000	/* messages of a page */
 #define ROOM_MS		1000	/* so long an answer of statvfs() is good */
 #define FULL_MS		2000	/* so long intake is refused after a lack of room */
 
@@ -340,51 +339,5 @@ store_shift_clock(struct store *s, int64_t delta)
 	struct request *r = request_new(REQ_SHIFT, NULL);
 
 	r->u.shift.delta = delta;
-	store_submit(s, r);
-}
-
-/* --- the operator -------------------------------------------------------- */
-static void
-filter_copy(struct store_filter *to, const struct store_filter *from)
-{
-	to->queue_id = xstrdup(from->queue_id);
-	to->domain = xstrdup(from->domain);
-	to->sender = xstrdup(from->sender);
-	to->state = from->state;
-}
-
-void
-store_totals(struct store *s, store_totals_cb *cb, void *arg)
-{
-	struct request *r = request_new(REQ_TOTALS, arg);
-
-	r->u.totals.cb = cb;
-	store_submit(s, r);
-}
-
-void
-store_list(struct store *s, const struct store_filter *filter, int64_t after, size_t max,
-    store_list_cb *cb, void *arg)
-{
-	struct request *r = request_new(REQ_LIST, arg);
-
-	filter_copy(&r->u.list.filter, filter);
-	r->u.list.after = after;
-	r->u.list.max = max < LIST_MAX ? max : LIST_MAX;
-	r->u.list.cb = cb;
-	store_submit(s, r);
-}
-
-void
-store_change(struct store *s, enum store_change what, const struct store_filter *filter,
-    const char *who, store_change_cb *cb, void *arg)
-{
-	struct request *r = request_new(REQ_CHANGE, arg);
-
-	r->u.change.c.what = what;
-	filter_copy(&r->u.change.c.filter, filter);
-	r->u.change.c.who = xstrdup(who);
-	r->u.change.c.now = clock_wall();
-	r->u.change.cb = cb;
 	store_submit(s, r);
 }

@@ -250,6 +250,9 @@ struct store_filter {		/* all given members must match; zeroed = everything */
 	const char	*queue_id;
 	const char	*domain;	/* lower case; also narrows the recipients */
 	const char	*sender;
+	const char	*recipient;	/* address, compared without regard to case; also narrows them */
+	int64_t		 older;		/* arrived before this; wall seconds, 0 any */
+	int64_t		 newer;		/* arrived then or later; 0 any */
 	int		 state;		/* enum rcpt_state, or -1 for any */
 };
 struct store_totals {
@@ -264,16 +267,41 @@ typedef void store_list_cb(void *arg, enum store_result, const struct store_mess
 void	store_list(struct store *, const struct store_filter *, int64_t after, size_t max,
 	    store_list_cb *, void *arg);
 
-enum store_change { CHANGE_HOLD, CHANGE_RELEASE, CHANGE_RETRY, CHANGE_DELETE };
+enum store_change { CHANGE_HOLD, CHANGE_RELEASE, CHANGE_RETRY, CHANGE_DELETE, CHANGE_EXPIRE };
 /*
- * HOLD: queued -> held. RELEASE: held, quarantined -> queued, due now. RETRY: queued -> due
- * now. DELETE: disposed of by a person (ledger row says who). Leased recipients are skipped by
+ * HOLD: queued -> held. RELEASE: held, quarantined -> queued, due now, and what is said of the
+ * attempts before (refused, unsure) is forgotten. RETRY: queued -> due
+ * now. DELETE: disposed of by a person (ledger row says who). EXPIRE: quarantined ones disposed of
+ * by a rule. Leased recipients are skipped by
  * DELETE and HOLD; STORE_NOT_FOUND if queue_id is given and unknown. n is the number of
- * recipients changed. A change of many is done in steps, each durable by itself.
+ * recipients changed. A change of many is done in steps, each durable by itself. cb may be NULL.
  */
 typedef void store_change_cb(void *arg, enum store_result, uint64_t n, const char *why);
 void	store_change(struct store *, enum store_change, const struct store_filter *,
 	    const char *who, store_change_cb *, void *arg);
+
+/* --- the quarantine ------------------------------------------------------ */
+/* EXPIRE of what arrived before that time (wall seconds). */
+void	store_expire(struct store *, int64_t before, const char *who, store_change_cb *, void *arg);
+
+struct store_quarantined {
+	char		 queue_id[QUEUE_ID_SIZE];
+	int64_t		 arrival;
+	char		*sender, *recipient;
+	char		*reply;		/* as in struct store_rcpt */
+};
+struct store_quarantine {
+	char		*domain;
+	uint64_t	 messages, recipients, bytes;
+	int64_t		 oldest;	/* arrival */
+	struct store_quarantined *newest;	/* at most QUARANTINE_NEWEST, newest first */
+	size_t		 nnewest;
+};
+#define QUARANTINE_NEWEST	10
+/* Of each domain that has any, sorted by name; lent during the call. */
+typedef void store_quarantine_cb(void *arg, enum store_result, const struct store_quarantine *,
+	    size_t n);
+void	store_quarantine_summary(struct store *, store_quarantine_cb *, void *arg);
 
 /* Queue ids: an id's text form and back (0 on a malformed one). */
 void	queue_id_format(char [QUEUE_ID_SIZE], int64_t message_id);

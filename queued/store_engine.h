@@ -70,10 +70,21 @@ struct engine_change {
 	struct store_filter filter;
 	const char	*who;
 	int64_t		 now;
-	int64_t		 cursor, last_rcpt;	/* the engine's */
+	int64_t		 cursor, last_rcpt;	/* the engine's, and so is this: */
+	unsigned	 states;	/* to be gone through, one bit each */
 	bool		 started;		/* the engine's; false at first */
 	bool		 done;		/* nothing left after this step */
 	uint64_t	 changed;	/* in this step */
+};
+
+/* A page of messages in the making: a step looks at some of the queue. */
+struct engine_list {
+	struct store_filter filter;
+	int64_t		 after;		/* the last id looked at */
+	size_t		 max;
+	struct store_message *v;	/* NULL at first, then room for max */
+	size_t		 n;
+	bool		 done;		/* the page is full or nothing is left */
 };
 
 struct engine_ops {
@@ -114,8 +125,9 @@ struct engine_ops {
 	enum engine_result (*domains)(struct store_engine *, struct store_domain **, size_t *n);
 	enum engine_result (*totals)(struct store_engine *, struct store_totals *);
 	enum engine_result (*list)(struct store_engine *, const struct leases *,
-		    const struct store_filter *, int64_t after, size_t max,
-		    struct store_message **, size_t *n);
+		    struct engine_list *);
+	enum engine_result (*quarantine)(struct store_engine *, struct store_quarantine **,
+		    size_t *n);
 	enum engine_result (*destinations)(struct store_engine *, struct store_destination **,
 		    size_t *n);
 	/* destination NULL: of all. */
@@ -139,5 +151,6 @@ struct engine_ops {
 extern const struct engine_ops store_sqlite;
 
 void	store_message_clear(struct store_message *);
+void	store_quarantine_clear(struct store_quarantine *);
 
 #endif

@@ -23,6 +23,7 @@ filter_clear(struct store_filter *f)
 	free_lent(f->queue_id);
 	free_lent(f->domain);
 	free_lent(f->sender);
+	free_lent(f->recipient);
 }
 
 static void
@@ -124,10 +125,10 @@ request_free(struct request **rp)
 		free(r->u.domains.v);
 		break;
 	case REQ_LIST:
-		filter_clear(&r->u.list.filter);
-		for (size_t i = 0; i < r->u.list.n; i++)
-			store_message_clear(&r->u.list.v[i]);
-		free(r->u.list.v);
+		filter_clear(&r->u.list.l.filter);
+		for (size_t i = 0; i < r->u.list.l.n; i++)
+			store_message_clear(&r->u.list.l.v[i]);
+		free(r->u.list.l.v);
 		break;
 	case REQ_PUT_DESTINATION:
 		free_destination(&r->u.put_destination);
@@ -139,6 +140,11 @@ request_free(struct request **rp)
 	case REQ_NOTE:
 		free(r->u.note.name);
 		free(r->u.note.value);
+		break;
+	case REQ_QUARANTINE:
+		for (size_t i = 0; i < r->u.quarantine.n; i++)
+			store_quarantine_clear(&r->u.quarantine.v[i]);
+		free(r->u.quarantine.v);
 		break;
 	case REQ_DESTINATIONS:
 		for (size_t i = 0; i < r->u.destinations.n; i++)
@@ -202,7 +208,10 @@ finish_read(struct request *r)
 	else if (r->kind == REQ_TOTALS)
 		r->u.totals.cb(r->arg, r->result, ok ? &r->u.totals.t : NULL);
 	else if (r->kind == REQ_LIST)
-		r->u.list.cb(r->arg, r->result, r->u.list.v, ok ? r->u.list.n : 0);
+		r->u.list.cb(r->arg, r->result, r->u.list.l.v, ok ? r->u.list.l.n : 0);
+	else if (r->kind == REQ_QUARANTINE)
+		r->u.quarantine.cb(r->arg, r->result, r->u.quarantine.v,
+		    ok ? r->u.quarantine.n : 0);
 	else if (r->kind == REQ_DESTINATIONS)
 		r->u.destinations.cb(r->arg, r->result, r->u.destinations.v,
 		    ok ? r->u.destinations.n : 0);
@@ -223,7 +232,7 @@ request_finish(struct store *s, struct request *r)
 		store_intake_message_done(s, r);
 		break;
 	case REQ_CHANGE:
-		if (!r->forgotten)
+		if (!r->forgotten && r->u.change.cb != NULL)
 			r->u.change.cb(r->arg, r->result, r->u.change.changed, r->why);
 		break;
 	case REQ_SETTLE:
@@ -237,6 +246,7 @@ request_finish(struct store *s, struct request *r)
 	case REQ_DOMAINS:
 	case REQ_TOTALS:
 	case REQ_LIST:
+	case REQ_QUARANTINE:
 	case REQ_DESTINATIONS:
 	case REQ_OUTAGES:
 	case REQ_NOTE:

@@ -35,6 +35,7 @@ enum request_kind {
 	REQ_DOMAINS,
 	REQ_TOTALS,
 	REQ_LIST,
+	REQ_QUARANTINE,
 	REQ_DESTINATIONS,
 	REQ_OUTAGES,
 	REQ_NOTE
@@ -110,13 +111,14 @@ struct request {
 			store_totals_cb		*cb;
 		} totals;
 		struct {
-			struct store_filter	 filter;	/* strings are ours */
-			int64_t			 after;
-			size_t			 max;
-			struct store_message	*v;
-			size_t			 n;
+			struct engine_list	 l;		/* the filter's strings are ours */
 			store_list_cb		*cb;
 		} list;
+		struct {
+			struct store_quarantine	*v;
+			size_t			 n;
+			store_quarantine_cb	*cb;
+		} quarantine;
 		struct {
 			struct store_destination *v;
 			size_t			 n;

@@ -9,6 +9,13 @@
  */
 #include "queued/store_sql.h"
 
+/* ?4: due after; ?5: domain, ?6: address, ?7: sender, or NULL; ?8, ?9: arrival from, to. */
+#define CHANGE_IS_MEANT \
+	"(?3 >> state) & 1 AND next_attempt > ?4 AND (?5 IS NULL OR domain = ?5)" \
+	" AND (?6 IS NULL OR address = ?6 COLLATE NOCASE)" \
+	" AND EXISTS (SELECT 1 FROM message WHERE message.id = rcpt.id >> 10" \
+	" AND (?7 IS NULL OR sender = ?7 COLLATE NOCASE) AND arrival BETWEEN ?8 AND ?9)"
+
 const char *const store_sql[SQL_COUNT] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
@@ -100,23 +107,39 @@ const char *const store_sql[SQL_COUNT] = {
 	[SQL_DOMAIN_AFTER] = "SELECT min(domain) FROM rcpt WHERE domain > ?1",
 	[SQL_TOTALS_GET] =
 	    "SELECT messages, bytes, recipients, held, quarantined FROM totals WHERE id = 1",
+	/* All messages in a range, and whether each is meant. */
 	[SQL_LIST_SCAN] =
-	    "SELECT id FROM message WHERE id > ?1 AND id <= ?2"
-	    " AND (?3 IS NULL OR sender = ?3 COLLATE NOCASE)"
-	    " AND ((?4 IS NULL AND ?5 < 0) OR EXISTS (SELECT 1 FROM rcpt NOT INDEXED"
+	    "SELECT id, (?3 IS NULL OR sender = ?3 COLLATE NOCASE) AND arrival BETWEEN ?4 AND ?5"
+	    " AND ((?6 IS NULL AND ?7 IS NULL AND ?8 < 0) OR EXISTS (SELECT 1 FROM rcpt NOT INDEXED"
 	    " WHERE rcpt.id BETWEEN message.id << 10 AND message.id << 10 | 1023"
-	    " AND (?4 IS NULL OR domain = ?4) AND (?5 < 0 OR state = ?5)))"
-	    " ORDER BY id LIMIT ?6",
+	    " AND (?6 IS NULL OR domain = ?6) AND (?7 IS NULL OR address = ?7 COLLATE NOCASE)"
+	    " AND (?8 < 0 OR state = ?8)))"
+	    " FROM message WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?9",
+	/* The next message of a domain in a state. */
+	[SQL_LIST_NEXT] =
+	    "SELECT id >> 10 FROM rcpt INDEXED BY rcpt_age"
+	    " WHERE domain = ?1 AND state = ?2 AND id > ?3 ORDER BY id LIMIT 1",
 	[SQL_LIST_RCPT] =
 	    "SELECT domain, address, state, attempts, next_attempt, last_attempt, code, dsn, reply,"
 	    " relay, orcpt, notify, unsure FROM rcpt NOT INDEXED"
-	    " WHERE id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR domain = ?3) ORDER BY id",
-	/* ?3 is a set of states, one bit each. */
+	    " WHERE id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR domain = ?3)"
+	    " AND (?4 IS NULL OR address = ?4 COLLATE NOCASE) ORDER BY id",
+	/* All recipients in a range, and whether each is meant; ?3 is a set of states, one bit each. */
 	[SQL_CHANGE_SCAN] =
-	    "SELECT id, domain, state, address FROM rcpt NOT INDEXED"
-	    " WHERE id > ?1 AND id <= ?2 AND (?3 >> state) & 1 AND next_attempt > ?4"
-	    " AND (?5 IS NULL OR domain = ?5) AND (?6 IS NULL OR ?6 = (SELECT sender FROM message"
-	    " WHERE message.id = rcpt.id >> 10) COLLATE NOCASE) ORDER BY id LIMIT ?7",
+	    "SELECT id, domain, state, address, (" CHANGE_IS_MEANT ") FROM rcpt NOT INDEXED"
+	    " WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?10",
+	/* The same of a domain that are in the state ?11, by rcpt_age. */
+	[SQL_CHANGE_DOMAIN] =
+	    "SELECT id, domain, state, address, (" CHANGE_IS_MEANT ") FROM rcpt INDEXED BY rcpt_age"
+	    " WHERE domain = ?5 AND state = ?11 AND id > ?1 AND id <= ?2 ORDER BY id LIMIT ?10",
+	[SQL_QUARANTINE] =
+	    "SELECT r.id, size, arrival FROM rcpt AS r INDEXED BY rcpt_age"
+	    " CROSS JOIN message AS m ON m.id = r.id >> 10"
+	    " WHERE domain = ?1 AND state = 2 ORDER BY r.id",
+	[SQL_QUARANTINE_NEWEST] =
+	    "SELECT m.id, arrival, sender, address, code, dsn, reply, relay"
+	    " FROM rcpt AS r INDEXED BY rcpt_age CROSS JOIN message AS m ON m.id = r.id >> 10"
+	    " WHERE domain = ?1 AND state = 2 ORDER BY r.id DESC LIMIT ?2",
 	[SQL_CLOCK_GET] = "SELECT shift FROM clock WHERE id = 1",
 	[SQL_DESTINATIONS] =
 	    "SELECT destination, held, since, reason FROM destination ORDER BY destination",

@@ -258,6 +258,7 @@ const struct engine_ops store_sqlite = {
 	.domains = sq_domains,
 	.totals = sq_totals,
 	.list = sq_list,
+	.quarantine = sq_quarantine,
 	.destinations = sq_destinations,
 	.outages = sq_outages,
 	.note = sq_note,

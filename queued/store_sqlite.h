@@ -114,6 +114,9 @@ enum engine_result sq_change(struct store_engine *, const struct leases *, struc
 /* --- store_sqlite_clock.c ------------------------------------------------ */
 int64_t		 sq_to_wall(const struct store_engine *, int64_t queue_time);
 int64_t		 sq_from_wall(const struct store_engine *, int64_t wall);
+/* Binds the first and the last arrival that a filter lets through. */
+void		 sq_arrival(const struct store_engine *, sqlite3_stmt *, int n,
+	    const struct store_filter *);
 enum engine_result sq_shift_clock(struct store_engine *, int64_t);
 /* At start: learns the queue's time, and makes due now what is due in more than a week and a day:
  * it was written by a clock gone wrong. */
@@ -132,8 +135,14 @@ enum engine_result sq_lease(struct store_engine *, struct leases *, struct engin
 /* --- store_sqlite_list.c ------------------------------------------------- */
 enum engine_result sq_domains(struct store_engine *, struct store_domain **, size_t *);
 enum engine_result sq_totals(struct store_engine *, struct store_totals *);
-enum engine_result sq_list(struct store_engine *, const struct leases *,
-	    const struct store_filter *, int64_t, size_t, struct store_message **, size_t *);
+enum engine_result sq_list(struct store_engine *, const struct leases *, struct engine_list *);
+
+/* "host[192.0.2.1]:25 said: 450 4.2.0 text", or the text alone when no reply was the reason. From four
+ * columns: code, dsn, reply, relay. */
+char		*sq_reply_text(sqlite3_stmt *, int column);
+
+/* --- store_sqlite_quarantine.c ------------------------------------------- */
+enum engine_result sq_quarantine(struct store_engine *, struct store_quarantine **, size_t *);
 
 /* --- store_sqlite_note.c ------------------------------------------------- */
 enum engine_result sq_put_destination(struct store_engine *, const struct store_destination *);

@@ -33,6 +33,8 @@ states_changed_by(enum store_change what)
 		return 1u << RCPT_HELD | 1u << RCPT_QUARANTINED;
 	case CHANGE_DELETE:
 		return 1u << RCPT_QUEUED | 1u << RCPT_HELD | 1u << RCPT_QUARANTINED;
+	case CHANGE_EXPIRE:
+		return 1u << RCPT_QUARANTINED;
 	}
 	abort();	/* a change that is none */
 }
@@ -44,38 +46,82 @@ spares_leased(enum store_change what)
 	return what == CHANGE_HOLD || what == CHANGE_DELETE;
 }
 
+static bool
+disposes(enum store_change what)
+{
+	return what == CHANGE_DELETE || what == CHANGE_EXPIRE;
+}
+
+/* Of one domain its index knows where they are, in one state after the other. */
+static bool
+by_domain(const struct engine_change *c)
+{
+	return c->filter.domain != NULL && c->filter.queue_id == NULL;
+}
+
+static int
+lowest(unsigned states)
+{
+	int state = 0;
+
+	while (!(states >> state & 1))
+		state++;
+	return state;
+}
+
+static sqlite3_stmt *
+scan_start(struct store_engine *e, const struct engine_change *c)
+{
+	sqlite3_stmt *st = sq_stmt(e, by_domain(c) ? SQL_CHANGE_DOMAIN : SQL_CHANGE_SCAN);
+
+	sq_int(st, 1, c->cursor);
+	sq_int(st, 2, c->last_rcpt);
+	sq_int(st, 3, c->states);
+	sq_int(st, 4, c->what == CHANGE_RETRY ? sq_from_wall(e, c->now) : INT64_MIN);
+	sq_text(st, 5, c->filter.domain);
+	sq_text(st, 6, c->filter.recipient);
+	sq_text(st, 7, c->filter.sender);
+	sq_arrival(e, st, 8, &c->filter);
+	sq_int(st, 10, CHANGE_STEP);
+	if (by_domain(c))
+		sq_int(st, 11, lowest(c->states));
+	return st;
+}
+
+/* Was that all? If not, what the next step goes through. */
+static bool
+scan_end(struct engine_change *c, size_t rows)
+{
+	if (rows == CHANGE_STEP)
+		return false;
+	c->states = by_domain(c) ? c->states & (c->states - 1) : 0;
+	c->cursor = INT64_MIN;
+	return c->states == 0;
+}
+
 static enum engine_result
 scan(struct store_engine *e, const struct leases *leases, struct engine_change *c,
-    int64_t last_rcpt, struct found *found, size_t *n)
+    struct found *found, size_t *n)
 {
-	sqlite3_stmt *st = sq_stmt(e, SQL_CHANGE_SCAN);
-	unsigned states = states_changed_by(c->what);
+	sqlite3_stmt *st = scan_start(e, c);
 	enum engine_result r;
 	size_t rows = 0;
 
-	if (c->filter.state >= 0)
-		states &= 1u << c->filter.state;
-	sq_int(st, 1, c->cursor);
-	sq_int(st, 2, last_rcpt);
-	sq_int(st, 3, states);
-	sq_int(st, 4, c->what == CHANGE_RETRY ? sq_from_wall(e, c->now) : INT64_MIN);
-	sq_text(st, 5, c->filter.domain);
-	sq_text(st, 6, c->filter.sender);
-	sq_int(st, 7, CHANGE_STEP);
 	while (sq_row(e, st, &r)) {
 		int64_t id = sqlite3_column_int64(st, 0);
 
 		rows++;
 		c->cursor = id;
-		if (spares_leased(c->what) && leases_has(leases, id >> RCPT_BITS,
-		    (const char *)sqlite3_column_text(st, 1)))
+		if (!sqlite3_column_int(st, 4) || (spares_leased(c->what)
+		    && leases_has(leases, id >> RCPT_BITS,
+		    (const char *)sqlite3_column_text(st, 1))))
 			continue;
 		found[*n].id = id;
 		found[*n].state = (enum rcpt_state)sqlite3_column_int(st, 2);
-		found[*n].address = c->what == CHANGE_DELETE ? sq_column_dup(st, 3) : NULL;
+		found[*n].address = disposes(c->what) ? sq_column_dup(st, 3) : NULL;
 		++*n;
 	}
-	c->done = rows < CHANGE_STEP;
+	c->done = scan_end(c, rows);
 	return r;
 }
 
@@ -105,8 +151,8 @@ dispose(struct store_engine *e, const struct engine_change *c, const struct foun
 	int64_t id = f->id >> RCPT_BITS;
 	sqlite3_stmt *st = sq_stmt(e, SQL_MESSAGE_GET);
 	struct envelope env = { 0 };
-	struct sq_leave leave = { .message_id = id, .now = c->now, .disposition = "deleted",
-		.recipient = f->address, .who = c->who };
+	struct sq_leave leave = { .message_id = id, .now = c->now, .disposition =
+		c->what == CHANGE_EXPIRE ? "expired" : "deleted", .recipient = f->address, .who = c->who };
 	enum engine_result r;
 	uint64_t size = 0;
 	bool removed;
@@ -137,6 +183,7 @@ change_one(struct store_engine *e, const struct engine_change *c, const struct f
 	case CHANGE_RETRY:
 		return set_state(e, c, f, RCPT_QUEUED);
 	case CHANGE_DELETE:
+	case CHANGE_EXPIRE:
 		return dispose(e, c, f);
 	}
 	abort();	/* a change that is none */
@@ -144,12 +191,11 @@ change_one(struct store_engine *e, const struct engine_change *c, const struct f
 
 /* One message's recipients, or all up to the newest; NOT_FOUND if that one is not there. */
 static enum engine_result
-change_range(struct store_engine *e, struct engine_change *c, int64_t *last_rcpt)
+change_range(struct store_engine *e, struct engine_change *c)
 {
 	int64_t id = 0;
 	enum engine_result r = ENGINE_OK;
 
-	*last_rcpt = c->last_rcpt;
 	if (c->started)
 		return ENGINE_OK;
 	if (c->filter.queue_id == NULL) {
@@ -166,7 +212,10 @@ change_range(struct store_engine *e, struct engine_change *c, int64_t *last_rcpt
 		c->cursor = RCPT_FIRST(id) - 1;
 	}
 	c->started = true;
-	*last_rcpt = c->last_rcpt = RCPT_LAST(id);
+	c->last_rcpt = RCPT_LAST(id);
+	c->states = states_changed_by(c->what);
+	if (c->filter.state >= 0)
+		c->states &= 1u << c->filter.state;
 	return r;
 }
 
@@ -176,16 +225,15 @@ sq_change(struct store_engine *e, const struct leases *leases, struct engine_cha
 	struct engine_change before = *c;
 	struct found *found;
 	enum engine_result r;
-	int64_t last_rcpt;
 	size_t n = 0;
 
 	c->changed = 0;
 	c->done = true;
-	r = change_range(e, c, &last_rcpt);
-	if (r != ENGINE_OK)
+	r = change_range(e, c);
+	if (r != ENGINE_OK || c->states == 0)
 		return r;
 	found = xcalloc(CHANGE_STEP, sizeof(*found));
-	r = scan(e, leases, c, last_rcpt, found, &n);
+	r = scan(e, leases, c, found, &n);
 	for (size_t i = 0; r == ENGINE_OK && i < n; i++) {
 		r = change_one(e, c, &found[i]);
 		c->changed += r == ENGINE_OK;

@@ -28,6 +28,13 @@ sq_from_wall(const struct store_engine *e, int64_t wall)
 	return wall - e->shift;
 }
 
+void
+sq_arrival(const struct store_engine *e, sqlite3_stmt *st, int n, const struct store_filter *f)
+{
+	sq_int(st, n, f->newer != 0 ? sq_from_wall(e, f->newer) : INT64_MIN);
+	sq_int(st, n + 1, f->older != 0 ? sq_from_wall(e, f->older) - 1 : INT64_MAX);
+}
+
 /* A rollback takes the number back with the row (store_sqlite.c). */
 enum engine_result
 sq_shift_clock(struct store_engine *e, int64_t delta)

@@ -10,6 +10,8 @@
 #include "queued/store_lease.h"
 #include "queued/store_sqlite.h"
 
+#define LIST_LOOK	5000	/* messages looked at in a step */
+
 /* --- by domain ----------------------------------------------------------- */
 static enum engine_result
 arrival_of(struct store_engine *e, int64_t id, int64_t *arrival)
@@ -92,14 +94,13 @@ sq_totals(struct store_engine *e, struct store_totals *t)
 }
 
 /* --- message by message -------------------------------------------------- */
-/* "host[192.0.2.1]:25 said: 450 4.2.0 text", or the text alone when no reply was the reason. */
-static char *
-reply_text(sqlite3_stmt *st)
+char *
+sq_reply_text(sqlite3_stmt *st, int column)
 {
-	const char *dsn = (const char *)sqlite3_column_text(st, 7);
-	const char *reply = (const char *)sqlite3_column_text(st, 8);
-	const char *relay = (const char *)sqlite3_column_text(st, 9);
-	int code = sqlite3_column_int(st, 6);
+	const char *dsn = (const char *)sqlite3_column_text(st, column + 1);
+	const char *reply = (const char *)sqlite3_column_text(st, column + 2);
+	const char *relay = (const char *)sqlite3_column_text(st, column + 3);
+	int code = sqlite3_column_int(st, column);
 	struct buf b = BUF_INIT;
 
 	if (code != 0 && relay != NULL && *relay != '\0')
@@ -114,7 +115,7 @@ reply_text(sqlite3_stmt *st)
 }
 
 static enum engine_result
-list_rcpts(struct store_engine *e, const struct leases *leases, const char *domain,
+list_rcpts(struct store_engine *e, const struct leases *leases, const struct store_filter *f,
     struct store_message *m)
 {
 	sqlite3_stmt *st = sq_stmt(e, SQL_LIST_RCPT);
@@ -123,7 +124,8 @@ list_rcpts(struct store_engine *e, const struct leases *leases, const char *doma
 
 	sq_int(st, 1, RCPT_FIRST(m->message_id));
 	sq_int(st, 2, RCPT_LAST(m->message_id));
-	sq_text(st, 3, domain);
+	sq_text(st, 3, f->domain);
+	sq_text(st, 4, f->recipient);
 	while (sq_row(e, st, &r)) {
 		struct store_rcpt *to;
 
@@ -140,7 +142,7 @@ list_rcpts(struct store_engine *e, const struct leases *leases, const char *doma
 		if (to->last_attempt != 0)
 			to->last_attempt = sq_to_wall(e, to->last_attempt);
 		to->code = sqlite3_column_int(st, 6);
-		to->reply = reply_text(st);
+		to->reply = sq_reply_text(st, 6);
 		to->unsure = sqlite3_column_int(st, 12) != 0;
 		to->active = to->state == RCPT_QUEUED && leases_has(leases, m->message_id,
 		    (const char *)sqlite3_column_text(st, 0));
@@ -149,8 +151,8 @@ list_rcpts(struct store_engine *e, const struct leases *leases, const char *doma
 }
 
 static enum engine_result
-list_message(struct store_engine *e, const struct leases *leases, const char *domain, int64_t id,
-    struct store_message *m)
+list_message(struct store_engine *e, const struct leases *leases, const struct store_filter *f,
+    int64_t id, struct store_message *m)
 {
 	sqlite3_stmt *st = sq_stmt(e, SQL_MESSAGE_GET);
 	enum engine_result r;
@@ -164,35 +166,122 @@ list_message(struct store_engine *e, const struct leases *leases, const char *do
 	m->size = (uint64_t)sqlite3_column_int64(st, 1);
 	sq_envelope(st, &m->env);
 	(void)sqlite3_reset(st);
-	return list_rcpts(e, leases, domain, m);
+	return list_rcpts(e, leases, f, m);
+}
+
+/* Up to `look' messages after one id up to another, and for each whether it is meant. */
+static sqlite3_stmt *
+list_scan(struct store_engine *e, const struct store_filter *f, int64_t after, int64_t last,
+    size_t look)
+{
+	sqlite3_stmt *st = sq_stmt(e, SQL_LIST_SCAN);
+
+	sq_int(st, 1, after);
+	sq_int(st, 2, last);
+	sq_text(st, 3, f->sender);
+	sq_arrival(e, st, 4, f);
+	sq_text(st, 6, f->domain);
+	sq_text(st, 7, f->recipient);
+	sq_int(st, 8, f->state);
+	sq_int(st, 9, (int64_t)look);
+	return st;
+}
+
+/* Of all: goes through the messages. */
+static enum engine_result
+list_all(struct store_engine *e, const struct leases *leases, struct engine_list *l)
+{
+	sqlite3_stmt *st = list_scan(e, &l->filter, l->after, INT64_MAX, LIST_LOOK);
+	enum engine_result r = ENGINE_OK, listed = ENGINE_OK;
+	size_t looked = 0;
+
+	while (listed == ENGINE_OK && l->n < l->max && sq_row(e, st, &r)) {
+		looked++;
+		l->after = sqlite3_column_int64(st, 0);
+		if (sqlite3_column_int(st, 1) != 0)
+			listed = list_message(e, leases, &l->filter, l->after, &l->v[l->n++]);
+	}
+	(void)sqlite3_reset(st);
+	l->done = l->n == l->max || looked < LIST_LOOK;
+	return listed != ENGINE_OK ? listed : r;
+}
+
+/* One message, if it is meant. */
+static enum engine_result
+list_one(struct store_engine *e, const struct leases *leases, struct engine_list *l, int64_t id)
+{
+	sqlite3_stmt *st = list_scan(e, &l->filter, id - 1, id, 1);
+	enum engine_result r;
+	bool meant = false;
+
+	if (sq_row(e, st, &r)) {
+		meant = sqlite3_column_int(st, 1) != 0;
+		(void)sqlite3_reset(st);
+	}
+	if (r == ENGINE_OK && meant)
+		r = list_message(e, leases, &l->filter, id, &l->v[l->n++]);
+	return r;
+}
+
+/* The domain's next message in any of the states; 0 none. */
+static enum engine_result
+next_of_domain(struct store_engine *e, const struct engine_list *l, int64_t *id)
+{
+	enum engine_result r = ENGINE_OK;
+
+	*id = 0;
+	for (int state = RCPT_QUEUED; r == ENGINE_OK && state <= RCPT_QUARANTINED; state++) {
+		sqlite3_stmt *st = sq_stmt(e, SQL_LIST_NEXT);
+		int64_t next;
+
+		if (l->filter.state >= 0 && l->filter.state != state)
+			continue;
+		sq_text(st, 1, l->filter.domain);
+		sq_int(st, 2, state);
+		sq_int(st, 3, RCPT_LAST(l->after));
+		r = sq_number(e, st, &next);
+		if (r == ENGINE_OK && (*id == 0 || next < *id))
+			*id = next;
+		if (r == ENGINE_NOT_FOUND)
+			r = ENGINE_OK;
+	}
+	return r;
+}
+
+/* Of a domain: from message to message by its index. */
+static enum engine_result
+list_domain(struct store_engine *e, const struct leases *leases, struct engine_list *l)
+{
+	enum engine_result r = ENGINE_OK;
+	int64_t id;
+
+	for (size_t looked = 0; looked < LIST_LOOK && l->n < l->max; looked++) {
+		if ((r = next_of_domain(e, l, &id)) != ENGINE_OK)
+			return r;
+		if (id == 0)
+			break;
+		l->after = id;
+		if ((r = list_one(e, leases, l, id)) != ENGINE_OK)
+			return r;
+	}
+	l->done = l->n == l->max || id == 0;
+	return r;
 }
 
 enum engine_result
-sq_list(struct store_engine *e, const struct leases *leases, const struct store_filter *f,
-    int64_t after, size_t max, struct store_message **vp, size_t *n)
+sq_list(struct store_engine *e, const struct leases *leases, struct engine_list *l)
 {
-	sqlite3_stmt *st = sq_stmt(e, SQL_LIST_SCAN);
-	int64_t only = f->queue_id != NULL ? queue_id_parse(f->queue_id) : 0;
-	enum engine_result r, listed = ENGINE_OK;
+	const struct store_filter *f = &l->filter;
+	int64_t only;
 
-	*n = 0;
-	*vp = NULL;
-	if (f->queue_id != NULL && only <= after)
-		return ENGINE_OK;
-	*vp = xcalloc(max, sizeof(**vp));
-	sq_int(st, 1, only != 0 ? only - 1 : after);
-	sq_int(st, 2, only != 0 ? only : INT64_MAX);
-	sq_text(st, 3, f->sender);
-	sq_text(st, 4, f->domain);
-	sq_int(st, 5, f->state);
-	sq_int(st, 6, (int64_t)max);
-	while (listed == ENGINE_OK && sq_row(e, st, &r)) {
-		listed = list_message(e, leases, f->domain, sqlite3_column_int64(st, 0),
-		    &(*vp)[*n]);
-		++*n;
+	if (l->v == NULL)
+		l->v = xcalloc(l->max, sizeof(*l->v));
+	if (f->queue_id != NULL) {
+		l->done = true;
+		only = queue_id_parse(f->queue_id);
+		return only > l->after ? list_one(e, leases, l, only) : ENGINE_OK;
 	}
-	(void)sqlite3_reset(st);
-	return listed != ENGINE_OK ? listed : r;
+	return f->domain != NULL ? list_domain(e, leases, l) : list_all(e, leases, l);
 }
 
 void

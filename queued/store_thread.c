@@ -94,12 +94,19 @@ doze(struct store_thread *t, int64_t ms)
 	t->sleeping = false;
 }
 
+/* Is there something that goes on in another step? */
+static bool
+goes_on(const struct store_thread *t)
+{
+	return !STAILQ_EMPTY(&t->work.todo) || !STAILQ_EMPTY(&t->work.listings);
+}
+
 /* Moves what came to the list, waiting for it if there is nothing to do. False: nothing came. */
 static bool
 take(struct store_thread *t, struct request_list *taken)
 {
 	pthread_mutex_lock(&t->mutex);
-	if (STAILQ_EMPTY(&t->inbox) && STAILQ_EMPTY(&t->work.todo) && !t->quit && !t->flushing) {
+	if (STAILQ_EMPTY(&t->inbox) && !goes_on(t) && !t->quit && !t->flushing) {
 		int64_t ms = nap(t);
 
 		if (ms != 0)
@@ -107,7 +114,7 @@ take(struct store_thread *t, struct request_list *taken)
 	}
 	STAILQ_CONCAT(taken, &t->inbox);
 	pthread_mutex_unlock(&t->mutex);
-	return !STAILQ_EMPTY(taken) || !STAILQ_EMPTY(&t->work.todo);
+	return !STAILQ_EMPTY(taken) || goes_on(t);
 }
 
 /* False: it was the last turn. */
@@ -124,6 +131,7 @@ turn(struct store_thread *t)
 		store_work_sort(w, &taken);
 		post(t);
 		store_work_write(w);
+		store_work_list(w);
 	} else if (store_work_trouble(w)) {
 		store_work_write(w);
 	} else {
@@ -133,7 +141,7 @@ turn(struct store_thread *t)
 	store_work_tidy(w);
 
 	pthread_mutex_lock(&t->mutex);
-	ending = (t->flushing || t->quit) && STAILQ_EMPTY(&t->inbox) && STAILQ_EMPTY(&w->todo);
+	ending = (t->flushing || t->quit) && STAILQ_EMPTY(&t->inbox) && !goes_on(t);
 	quit = t->quit;
 	pthread_mutex_unlock(&t->mutex);
 	if (ending) {

@@ -117,6 +117,7 @@ write_one(struct store_work *w, struct request *r, int64_t now)
 	case REQ_DOMAINS:
 	case REQ_TOTALS:
 	case REQ_LIST:
+	case REQ_QUARANTINE:
 	case REQ_DESTINATIONS:
 	case REQ_OUTAGES:
 	case REQ_NOTE:
@@ -416,6 +417,7 @@ store_work_init(struct store_work *w, const struct engine_ops *ops, struct store
 	w->engine = engine;
 	w->leases = leases_new();
 	STAILQ_INIT(&w->todo);
+	STAILQ_INIT(&w->listings);
 	STAILQ_INIT(&w->kept);
 	STAILQ_INIT(&w->answers);
 	(void)snprintf(w->health.why, sizeof(w->health.why), "ok");
@@ -425,6 +427,7 @@ void
 store_work_clear(struct store_work *w)
 {
 	assert(STAILQ_EMPTY(&w->todo) && STAILQ_EMPTY(&w->kept) && STAILQ_EMPTY(&w->answers));
+	assert(STAILQ_EMPTY(&w->listings));
 	w->ops->close(&w->engine);
 	leases_free(&w->leases);
 }

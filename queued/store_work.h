@@ -18,6 +18,7 @@ struct store_work {
 	struct store_engine	*engine;
 	struct leases		*leases;
 	struct request_list	 todo;		/* writes that wait for their batch */
+	struct request_list	 listings;	/* reads that go on in steps */
 	struct request_list	 kept;		/* writes that could not be done yet */
 	struct request_list	 answers;	/* done: the caller takes them */
 	enum condition		 condition;
@@ -37,6 +38,8 @@ bool	store_work_well(struct store_work *);
 void	store_work_sort(struct store_work *, struct request_list *);
 /* One batch of todo and all that was kept. */
 void	store_work_write(struct store_work *);
+/* One step of a listing, if there is one. */
+void	store_work_list(struct store_work *);
 /* Between batches. */
 void	store_work_tidy(struct store_work *);
 /* A step of housekeeping; in how many seconds the next one is due, -1 none. */

@@ -74,8 +74,9 @@ read_one(struct store_work *w, struct request *r)
 	case REQ_TOTALS:
 		return w->ops->totals(w->engine, &r->u.totals.t);
 	case REQ_LIST:
-		return w->ops->list(w->engine, w->leases, &r->u.list.filter, r->u.list.after,
-		    r->u.list.max, &r->u.list.v, &r->u.list.n);
+		return w->ops->list(w->engine, w->leases, &r->u.list.l);
+	case REQ_QUARANTINE:
+		return w->ops->quarantine(w->engine, &r->u.quarantine.v, &r->u.quarantine.n);
 	case REQ_DESTINATIONS:
 		return w->ops->destinations(w->engine, &r->u.destinations.v, &r->u.destinations.n);
 	case REQ_OUTAGES:
@@ -133,6 +134,42 @@ is_untried(const struct request *r)
 	return true;
 }
 
+/* Answers it, or puts a listing that is not at its end where it waits for its next step. */
+static void
+read_and_answer(struct store_work *w, struct request *r)
+{
+	enum engine_result result = read_one(w, r);
+
+	if (result == ENGINE_SICK)
+		store_work_set_condition(w, COND_SICK);
+	if (result == ENGINE_OK && r->kind == REQ_LIST && !r->u.list.l.done)
+		STAILQ_INSERT_TAIL(&w->listings, r, next);
+	else
+		store_work_answer(w, r, result_of(result), NULL);
+}
+
+void
+store_work_list(struct store_work *w)
+{
+	struct request *r = STAILQ_FIRST(&w->listings);
+
+	if (r == NULL)
+		return;
+	STAILQ_REMOVE_HEAD(&w->listings, next);
+	read_and_answer(w, r);
+}
+
+static bool
+has_new_change(const struct request_list *list)
+{
+	const struct request *r;
+
+	STAILQ_FOREACH(r, list, next)
+		if (r->kind == REQ_CHANGE && !r->u.change.c.started)
+			return true;
+	return false;
+}
+
 void
 store_work_sort(struct store_work *w, struct request_list *taken)
 {
@@ -147,11 +184,14 @@ store_work_sort(struct store_work *w, struct request_list *taken)
 			    r->u.settle.job->domain);
 			store_work_answer(w, r, STORE_OK, NULL);
 		} else if (r->kind >= REQ_LEASE) {
-			enum engine_result result = read_one(w, r);
-
-			if (result == ENGINE_SICK)
-				store_work_set_condition(w, COND_SICK);
-			store_work_answer(w, r, result_of(result), NULL);
+			/*
+			 * Mail that a change makes due must be found by a lease asked for after it:
+			 * not all of it, if it is much, but some, so that the one who asked
+			 * comes again.
+			 */
+			while (r->kind == REQ_LEASE && has_new_change(&w->todo))
+				store_work_write(w);
+			read_and_answer(w, r);
 		} else if (r->kind == REQ_SHIFT) {
 			shift_clock(w, r);
 		} else {

@@ -71,17 +71,40 @@ struct change {
 	bool		 for_good;
 };
 
+/* Options that say which recipients of a domain, or of all. */
+static const char *const narrowing[] = { "state", "sender", "recipient" };
+#define NNARROWING (sizeof(narrowing) / sizeof(narrowing[0]))
+
+/* NULL: an argument is not UTF-8. */
+static json_t *
+change_request(const struct cli *c, const struct change *ch, const char *key, const char *what)
+{
+	json_t *q = json_pack("{s:s,s:o?}", "cmd", ch->cmd, key,
+	    what != NULL ? json_string(what) : json_true());
+
+	for (size_t i = 0; i < NNARROWING && q != NULL; i++) {
+		const char *value = cli_option(c, narrowing[i]);
+
+		if (value != NULL
+		    && json_object_set_new(q, narrowing[i], json_string(value)) == -1) {
+			json_decref(q);
+			q = NULL;
+		}
+	}
+	return q;
+}
+
 /* One request; prints what changed. what is the id or domain, NULL for all. */
 static int
 send_change(const struct cli *c, struct control *control, const struct change *ch,
     const char *key, const char *what)
 {
-	json_t *last = NULL, *q;
+	json_t *last = NULL, *q = change_request(c, ch, key, what);
 	uint64_t n;
 	int status;
 
-	q = what != NULL ? json_pack("{s:s,s:s}", "cmd", ch->cmd, key, what)
-			 : json_pack("{s:s,s:b}", "cmd", ch->cmd, key, 1);
+	if (q == NULL)
+		return cli_fail(EX_DATAERR, "an argument is not valid UTF-8");
 	if ((status = cli_call(control, q, NULL, NULL, NULL, &last)) != EX_OK)
 		return status;
 	n = (uint64_t)out_int(last, "changed");
@@ -102,14 +125,24 @@ send_change(const struct cli *c, struct control *control, const struct change *c
 static int
 ask_first(const struct cli *c, const struct change *ch, const char *domain)
 {
+	struct buf which = BUF_INIT;
 	char *question;
 	bool yes;
 
 	if (!ch->for_good || cli_option(c, "yes") != NULL)
 		return EX_OK;
-	question = domain != NULL ? xasprintf("Delete all queued mail for %s for good?",
-					out_safe(domain))
-				  : xstrdup("Delete the whole queue for good?");
+	for (size_t i = 0; i < NNARROWING; i++)
+		if (cli_option(c, narrowing[i]) != NULL)
+			buf_printf(&which, "%s%s %s", which.len > 0 ? ", " : " with ",
+			    narrowing[i], out_safe(cli_option(c, narrowing[i])));
+	if (domain != NULL)
+		question = xasprintf("Delete all queued mail for %s%s for good?",
+		    out_safe(domain), which.len > 0 ? which.data : "");
+	else if (which.len > 0)
+		question = xasprintf("Delete all queued mail%s for good?", which.data);
+	else
+		question = xstrdup("Delete the whole queue for good?");
+	buf_free(&which);
 	yes = cli_confirm(question);
 	free(question);
 	if (yes)
@@ -128,6 +161,10 @@ change(struct cli *c, const struct change *ch)
 	if ((c->argc > 0) + (domain != NULL) + all != 1)
 		return cli_usage(c, "%s: give queue ids, --domain NAME or --all",
 		    c->command->name);
+	for (size_t i = 0; i < NNARROWING; i++)
+		if (c->argc > 0 && cli_option(c, narrowing[i]) != NULL)
+			return cli_usage(c, "%s: --%s goes with --domain or --all, not with ids",
+			    c->command->name, narrowing[i]);
 	if (c->argc == 0 && (status = ask_first(c, ch, domain)) != EX_OK)
 		return status;
 	if ((status = cli_connect(c, &control)) != EX_OK)
@@ -181,14 +218,19 @@ delete_(struct cli *c)
 	return change(c, &ch);
 }
 
+#define WHICH_OPTIONS \
+	{ "domain", "NAME", "all recipients in this domain" }, \
+	{ "all", NULL, "the whole queue" }, \
+	{ "state", "STATE", "of these just what is queued, held or quarantined" }, \
+	{ "sender", "ADDRESS", "of these just what this sender sent" }, \
+	{ "recipient", "ADDRESS", "of these just what is for this recipient" }
+
 static const struct cli_option change_options[] = {
-	{ "domain", "NAME", "all recipients in this domain" },
-	{ "all", NULL, "the whole queue" },
+	WHICH_OPTIONS,
 	{ NULL, NULL, NULL }
 };
 static const struct cli_option delete_options[] = {
-	{ "domain", "NAME", "all recipients in this domain" },
-	{ "all", NULL, "the whole queue" },
+	WHICH_OPTIONS,
 	{ "yes", NULL, "do not ask (needed when there is no terminal)" },
 	{ NULL, NULL, NULL }
 };
@@ -200,27 +242,28 @@ const struct command command_queue_cat = {
 	.min_args = 1, .max_args = 1, .run = cat,
 };
 const struct command command_queue_retry = {
-	.name = "queue retry", .args = "ID … | --domain NAME | --all",
+	.name = "queue retry", .args = "ID … | --domain NAME | --all [--state STATE] …",
 	.help = "Make queued mail due now.",
 	.examples = "holdfast queue retry 4XyZ0001\nholdfast queue retry --domain example.test",
 	.min_args = 0, .max_args = -1, .options = change_options, .run = retry,
 };
 const struct command command_queue_hold = {
-	.name = "queue hold", .args = "ID … | --domain NAME | --all",
+	.name = "queue hold", .args = "ID … | --domain NAME | --all [--state STATE] …",
 	.help = "Keep mail from being delivered.",
 	.examples = "holdfast queue hold 4XyZ0001 4XyZ0002\nholdfast queue hold --all",
 	.min_args = 0, .max_args = -1, .options = change_options, .run = hold,
 };
 const struct command command_queue_release = {
-	.name = "queue release", .args = "ID … | --domain NAME | --all",
+	.name = "queue release", .args = "ID … | --domain NAME | --all [--state STATE] …",
 	.help = "Let held and quarantined mail go, due now.",
 	.examples = "holdfast queue release 4XyZ0001\nholdfast queue release --domain example.test",
 	.min_args = 0, .max_args = -1, .options = change_options, .run = release,
 };
 const struct command command_queue_delete = {
-	.name = "queue delete", .args = "ID … | --domain NAME | --all",
+	.name = "queue delete", .args = "ID … | --domain NAME | --all [--state STATE] …",
 	.help = "Delete mail for good.",
 	.examples = "holdfast queue delete 4XyZ0001\n"
-		    "holdfast queue delete --domain gone.test --yes",
+		    "holdfast queue delete --domain gone.test --yes\n"
+		    "holdfast queue delete --all --state quarantined",
 	.min_args = 0, .max_args = -1, .options = delete_options, .run = delete_,
 };

@@ -199,7 +199,9 @@ list_request(const struct cli *c)
 	    (cli_option(c, "state") != NULL &&
 	    json_object_set_new(q, "state", json_string(cli_option(c, "state"))) == -1) ||
 	    (cli_option(c, "sender") != NULL &&
-	    json_object_set_new(q, "sender", json_string(cli_option(c, "sender"))) == -1)) {
+	    json_object_set_new(q, "sender", json_string(cli_option(c, "sender"))) == -1) ||
+	    (cli_option(c, "recipient") != NULL &&
+	    json_object_set_new(q, "recipient", json_string(cli_option(c, "recipient"))) == -1)) {
 		json_decref(q);
 		return NULL;
 	}
@@ -232,8 +234,8 @@ list(struct cli *c)
 		return status;
 	if (l.messages == 0)
 		(void)printf("%s\n", which_domain(c) != NULL || cli_option(c, "state") != NULL ||
-		    cli_option(c, "sender") != NULL ? "no message like that is queued"
-						    : "the queue is empty");
+		    cli_option(c, "sender") != NULL || cli_option(c, "recipient") != NULL
+		    ? "no message like that is queued" : "the queue is empty");
 	else
 		(void)printf("-- %s, %s, %s\n", out_count(l.messages, "message", "messages"),
 		    out_count(l.recipients, "recipient", "recipients"), out_size(l.bytes));
@@ -300,6 +302,7 @@ static const struct cli_option list_options[] = {
 	{ "domain", "NAME", "only mail for this domain" },
 	{ "state", "STATE", "only queued, held or quarantined recipients" },
 	{ "sender", "ADDRESS", "only mail of this sender" },
+	{ "recipient", "ADDRESS", "only mail for this recipient" },
 	{ NULL, NULL, NULL }
 };
 

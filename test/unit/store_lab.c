@@ -198,8 +198,8 @@ lab_put(struct lab *l, const char *rcpts, const char *body, char *queue_id)
 }
 
 /* --- delivery ------------------------------------------------------------ */
-static void
-on_lease(void *arg, enum store_result result, struct job *jobs, size_t n, int64_t next_due)
+void
+lab_on_lease(void *arg, enum store_result result, struct job *jobs, size_t n, int64_t next_due)
 {
 	struct leased *v = arg;
 
@@ -216,7 +216,7 @@ lab_lease(struct lab *l, const char *domain, int64_t now, size_t max, struct lea
 	size_t n = 0;
 
 	memset(v, 0, sizeof(*v));
-	store_lease(l->store, domain, now, max, on_lease, v);
+	store_lease(l->store, domain, now, max, lab_on_lease, v);
 	lab_wait(l, &v->done);
 	for (const struct job *job = v->jobs; job != NULL; job = job->next)
 		n++;
@@ -337,14 +337,8 @@ lab_totals(struct lab *l)
 	return c.t;
 }
 
-struct changed {
-	int		 done;
-	enum store_result result;
-	uint64_t	 n;
-};
-
-static void
-on_change(void *arg, enum store_result result, uint64_t n, const char *why)
+void
+lab_on_change(void *arg, enum store_result result, uint64_t n, const char *why)
 {
 	struct changed *c = arg;
 
@@ -359,7 +353,7 @@ lab_change(struct lab *l, enum store_change what, const struct store_filter *f, 
 {
 	struct changed c = { 0, STORE_OK, 0 };
 
-	store_change(l->store, what, f, "operator", on_change, &c);
+	store_change(l->store, what, f, "operator", lab_on_change, &c);
 	lab_wait(l, &c.done);
 	*n = c.n;
 	return c.result;

@@ -63,11 +63,18 @@ struct leased {
 	size_t		 n;
 	int64_t		 next_due;
 };
+store_lease_cb lab_on_lease;	/* arg: a struct leased */
 void	lab_lease(struct lab *, const char *domain, int64_t now, size_t max, struct leased *);
 void	lab_free_jobs(struct lab *, struct leased *);	/* gives them back untried */
 enum store_result lab_settle(struct lab *, struct job **, enum settle_what, int64_t next);
 enum store_result lab_settle_as(struct lab *, struct job **, const struct settle *v);
 struct store_totals lab_totals(struct lab *);
+struct changed {
+	int		 done;
+	enum store_result result;
+	uint64_t	 n;
+};
+store_change_cb lab_on_change;	/* arg: a struct changed */
 enum store_result lab_change(struct lab *, enum store_change, const struct store_filter *,
 	    uint64_t *n);
 /* The whole of a body; NULL with *result. Caller frees. */

@@ -383,6 +383,16 @@ test_queue_changes(void **state)
 	contains(&r.asked, "{\"cmd\":\"queue.delete\",\"all\":true}\n");
 	ran_free(&r);
 
+	run(&r, "queue delete --all --state quarantined --sender a@b.test --recipient c@d.test --yes",
+	    changed);
+	assert_int_equal(r.status, EX_OK);
+	contains(&r.asked, "{\"cmd\":\"queue.delete\",\"all\":true,\"state\":\"quarantined\","
+	    "\"sender\":\"a@b.test\",\"recipient\":\"c@d.test\"}\n");
+	ran_free(&r);
+	run(&r, "queue release 4XyZ0001 --state held", nothing);
+	assert_int_equal(r.status, EX_USAGE);
+	ran_free(&r);
+
 	run(&r, "queue release --all", refused);
 	assert_int_equal(r.status, EX_TEMPFAIL);
 	ran_free(&r);

@@ -218,23 +218,6 @@ test_full_disk(void **state)
 	expect_messages(l, 2);
 }
 
-struct changed {
-	int		 done;
-	enum store_result result;
-	uint64_t	 n;
-};
-
-static void
-on_change(void *arg, enum store_result result, uint64_t n, const char *why)
-{
-	struct changed *c = arg;
-
-	(void)why;
-	c->result = result;
-	c->n = n;
-	c->done++;
-}
-
 /* A change whose batch found no room is done again without the intakes: from its start. */
 static void
 test_change_in_a_full_batch(void **state)
@@ -248,7 +231,7 @@ test_change_in_a_full_batch(void **state)
 	vfs_gate_close();
 	lab_submit(l, "joe@x.test", "two", 3, &p[0]);
 	vfs_gate_wait();
-	store_change(l->store, CHANGE_HOLD, &all, "operator", on_change, &c);
+	store_change(l->store, CHANGE_HOLD, &all, "operator", lab_on_change, &c);
 	lab_submit(l, "joe@x.test", "three", 5, &p[1]);
 	vfs_fail_write(VFS_WAL, 1, SQLITE_FULL);
 	vfs_gate_open();

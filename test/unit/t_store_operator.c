@@ -100,6 +100,126 @@ test_list(void **state)
 	lab_free_jobs(l, &job);
 }
 
+/* What each member of a filter lets through: numbers of the messages below. */
+static void
+test_filters(void **state)
+{
+	struct lab *l = *state;
+	int64_t now = clock_wall();
+	char ids[4][QUEUE_ID_SIZE];
+	uint64_t n;
+	const struct {
+		struct store_filter f;
+		size_t messages, rcpts;
+		uint64_t held;		/* queued ones of these that a HOLD takes */
+	} rows[] = {
+		{ { .recipient = "A@X.test", .state = -1 }, 2, 2, 2 },
+		{ { .recipient = "a@x.test", .domain = "y.test", .state = -1 }, 0, 0, 0 },
+		{ { .recipient = "nobody@x.test", .state = -1 }, 0, 0, 0 },
+		{ { .older = now - 2500, .state = -1 }, 1, 2, 2 },
+		{ { .older = now - 3001, .state = -1 }, 0, 0, 0 },
+		{ { .newer = now - 1000, .state = -1 }, 2, 3, 2 },
+		{ { .newer = now - 2999, .older = now - 500, .state = -1 }, 2, 3, 2 },
+		{ { .domain = "x.test", .older = now - 1500, .state = -1 }, 2, 2, 1 },
+		{ { .domain = "x.test", .state = RCPT_QUARANTINED }, 2, 2, 0 },
+		{ { .domain = "x.test", .state = RCPT_QUEUED }, 2, 2, 2 },
+		{ { .state = RCPT_QUARANTINED }, 2, 2, 0 },
+		{ { .queue_id = ids[0], .state = -1 }, 1, 2, 2 },
+		{ { .queue_id = ids[0], .domain = "x.test", .state = -1 }, 1, 1, 1 },
+		{ { .queue_id = ids[0], .recipient = "b@x.test", .state = -1 }, 0, 0, 0 },
+		{ { .queue_id = ids[3], .older = now - 1000, .state = -1 }, 0, 0, 0 },
+	};
+
+	assert_int_equal(lab_put(l, "a@x.test b@y.test", "m", ids[0]), STORE_OK);
+	assert_int_equal(lab_put(l, "c@x.test", "m", ids[1]), STORE_OK);
+	assert_int_equal(lab_put(l, "a@x.test d@y.test", "m", ids[2]), STORE_OK);
+	assert_int_equal(lab_put(l, "c@x.test", "m", ids[3]), STORE_OK);
+	lab_close(l);
+	(void)lab_sql(l, "UPDATE message SET arrival = arrival - 1000 * (3 -"
+	    " (SELECT count(*) FROM message AS m WHERE m.id < message.id));"
+	    "UPDATE message SET arrival = arrival - 1 WHERE id = (SELECT min(id) FROM message);"
+	    "UPDATE rcpt SET state = 2 WHERE address LIKE 'c@%';"
+	    "UPDATE totals SET quarantined = 2");
+	lab_open(l);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct listed v = list(l, rows[i].f, 0, 9);
+
+		if (v.n != rows[i].messages || v.rcpts != rows[i].rcpts)
+			fail_msg("row %zu: %zu messages, %zu recipients: %s", i, v.n, v.rcpts, v.text);
+		assert_int_equal(lab_change(l, CHANGE_HOLD, &rows[i].f, &n), STORE_OK);
+		if (n != rows[i].held)
+			fail_msg("row %zu: %d recipients held", i, (int)n);
+		(void)lab_change(l, CHANGE_RELEASE, &(struct store_filter) { .state = RCPT_HELD },
+		    &n);
+		assert_int_equal(n, rows[i].held);
+	}
+}
+
+/* Of many, a page at a time, in any of the ways to go through them; in several steps. */
+static void
+test_list_pages(void **state)
+{
+	static const struct {
+		struct store_filter f;
+		size_t of;		/* each so many-th message */
+	} ways[] = {
+		{ { .state = -1 }, 1 },
+		{ { .state = RCPT_HELD }, 3000 },
+		{ { .domain = "x.test", .state = -1 }, 2 },
+		{ { .domain = "x.test", .state = RCPT_HELD }, 3000 },
+		{ { .recipient = "r6000@x.test", .state = -1 }, 12000 },
+	};
+	const size_t all = 12000;
+	struct lab *l = *state;
+
+	lab_close(l);
+	(void)lab_sql(l,
+	    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)"
+	    " INSERT INTO message (id, arrival, size, sender, body, ret, smtputf8)"
+	    " SELECT i, 1, 0, 'sender@example.org', 0, 0, 0 FROM n;"
+	    "INSERT INTO rcpt (id, domain, state, next_attempt, address)"
+	    " SELECT id << 10, CASE WHEN id % 2 = 0 THEN 'x.test' ELSE 'y.test' END, id % 3000 = 0,"
+	    " 1, 'r' || id || '@x.test' FROM message;"
+	    "UPDATE totals SET messages = 12000, recipients = 12000, held = 4");
+	lab_open(l);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct listed v = { .n = 700 };
+		size_t seen = 0;
+
+		while (v.n == 700) {
+			v = list(l, ways[i].f, v.last, 700);
+			seen += v.n;
+		}
+		if (seen != all / ways[i].of)
+			fail_msg("way %zu: %zu messages", i, seen);
+	}
+}
+
+/* A lease sees what a change before it made due, though it is a read and that a write. */
+static void
+test_retry_then_lease(void **state)
+{
+	struct lab *l = *state;
+	struct store_filter all = ALL;
+	struct leased job;
+
+	assert_int_equal(lab_put(l, "a@x.test", "m", NULL), STORE_OK);
+	lab_lease(l, "x.test", clock_wall(), 9, &job);
+	assert_int_equal(lab_settle(l, &job.jobs, SETTLE_DEFER, clock_wall() + 999), STORE_OK);
+	vfs_gate_close();	/* so that the next two wait for each other */
+	assert_int_equal(lab_totals(l).messages, 1);
+	store_put_note(l->store, "n", "v");
+	vfs_gate_wait();
+	store_change(l->store, CHANGE_RETRY, &all, "operator", NULL, NULL);
+	store_change(l->store, CHANGE_RETRY, &all, "operator", NULL, NULL);
+	memset(&job, 0, sizeof(job));
+	store_lease(l->store, "x.test", clock_wall(), 9, lab_on_lease, &job);
+	vfs_gate_open();
+	lab_wait(l, &job.done);
+	assert_int_equal(job.n, 1);
+	lab_free_jobs(l, &job);
+}
+
 struct domains {
 	int	done;
 	char	text[1000];
@@ -246,6 +366,107 @@ test_change_in_steps(void **state)
 	free(rcpts);
 }
 
+/* --- the quarantine ------------------------------------------------------ */
+struct summary {
+	int	done;
+	char	text[4000];
+};
+
+static void
+on_summary(void *arg, enum store_result result, const struct store_quarantine *v, size_t n)
+{
+	struct summary *s = arg;
+	struct buf b = BUF_INIT;
+
+	assert_int_equal(result, STORE_OK);
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(&b, "%s: %d in %d, %d bytes, oldest %d:", v[i].domain,
+		    (int)v[i].recipients, (int)v[i].messages, (int)v[i].bytes, (int)v[i].oldest);
+		for (size_t k = 0; k < v[i].nnewest; k++) {
+			const struct store_quarantined *q = &v[i].newest[k];
+
+			assert_int_equal(strlen(q->queue_id), 11);
+			buf_printf(&b, " %s<%s@%d=%s", q->recipient, q->sender, (int)q->arrival,
+			    q->reply);
+		}
+		buf_printf(&b, ". ");
+	}
+	(void)snprintf(s->text, sizeof(s->text), "%s", b.len > 0 ? b.data : "");
+	buf_free(&b);
+	s->done++;
+}
+
+static void
+expect_summary(struct lab *l, const char *text)
+{
+	struct summary s = { 0, "" };
+
+	store_quarantine_summary(l->store, on_summary, &s);
+	lab_wait(l, &s.done);
+	assert_string_equal(s.text, text);
+}
+
+static void
+test_quarantine(void **state)
+{
+	struct lab *l = *state;
+	struct leased job;
+
+	expect_summary(l, "");
+	for (int i = 0; i < 12; i++)
+		assert_int_equal(lab_put(l, "a@y.test", "four", NULL), STORE_OK);
+	assert_int_equal(lab_put(l, "a@x.test b@x.test c@z.test", "m", NULL), STORE_OK);
+	assert_int_equal(lab_put(l, "d@x.test", "m", NULL), STORE_OK);
+	expect_summary(l, "");
+	lab_lease(l, "x.test", clock_wall(), 1, &job);
+	assert_int_equal(lab_settle(l, &job.jobs, SETTLE_QUARANTINE, 0), STORE_OK);
+	for (int i = 0; i < 12; i++) {
+		lab_lease(l, "y.test", clock_wall(), 1, &job);
+		assert_int_equal(lab_settle(l, &job.jobs, SETTLE_QUARANTINE, 0), STORE_OK);
+	}
+	lab_close(l);
+	(void)lab_sql(l, "UPDATE message SET arrival = 100 +"
+	    " (SELECT count(*) FROM message AS m WHERE m.id < message.id);"
+	    "UPDATE rcpt SET code = 0, reply = 'r', relay = NULL");
+	lab_open(l);
+	expect_summary(l, "x.test: 2 in 1, 1 bytes, oldest 112: b@x.test<sender@example.org@112=r"
+	    " a@x.test<sender@example.org@112=r. "
+	    "y.test: 12 in 12, 48 bytes, oldest 100:"
+	    " a@y.test<sender@example.org@111=r a@y.test<sender@example.org@110=r"
+	    " a@y.test<sender@example.org@109=r a@y.test<sender@example.org@108=r"
+	    " a@y.test<sender@example.org@107=r a@y.test<sender@example.org@106=r"
+	    " a@y.test<sender@example.org@105=r a@y.test<sender@example.org@104=r"
+	    " a@y.test<sender@example.org@103=r a@y.test<sender@example.org@102=r. ");
+}
+
+static void
+test_expire(void **state)
+{
+	struct lab *l = *state;
+	struct leased job;
+	struct changed c = { 0, STORE_OK, 0 };
+
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(lab_put(l, "a@x.test b@y.test", "m", NULL), STORE_OK);
+		lab_lease(l, "x.test", clock_wall(), 1, &job);
+		assert_int_equal(lab_settle(l, &job.jobs, SETTLE_QUARANTINE, 0), STORE_OK);
+	}
+	lab_close(l);
+	(void)lab_sql(l, "UPDATE message SET arrival = 100 +"
+	    " (SELECT count(*) FROM message AS m WHERE m.id < message.id)");
+	lab_open(l);
+	store_expire(l->store, 103, "quarantine_lifetime", lab_on_change, &c);
+	lab_wait(l, &c.done);
+	assert_int_equal(c.n, 3);
+	assert_int_equal(lab_totals(l).quarantined, 2);
+	assert_int_equal(lab_totals(l).recipients, 7);
+	assert_int_equal(lab_totals(l).messages, 5);	/* b@y.test still waits */
+	lab_close(l);
+	assert_int_equal(lab_sql(l, "SELECT count(*) FROM ledger WHERE disposition = 'expired'"
+	    " AND who = 'quarantine_lifetime' AND recipient = 'a@x.test' AND arrival < 103"), 3);
+	assert_int_equal(lab_sql(l, "SELECT count(*) FROM ledger"), 3);
+}
+
 /* --- the clock ----------------------------------------------------------- */
 static void
 test_shift_clock(void **state)
@@ -329,6 +550,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_list, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_filters, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_list_pages, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_retry_then_lease, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_quarantine, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_expire, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_domains, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_change, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_retry, lab_setup, lab_teardown),
