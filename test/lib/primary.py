@@ -4,7 +4,8 @@
 FakePrimary speaks SMTP properly but for the stages named in `script': there it says what the
 script holds. A value is the bytes of a reply, CLOSE, a list of values (one a time, the last
 repeats), or a function of the session that returns one of these. Stages: banner, ehlo, mail,
-rcpt, data (before 354), dot (after the message), starttls, and `hang' as value: say nothing.
+rcpt, data (before 354), dot (after the message), starttls, xclient, xehlo (the EHLO after it),
+and `hang' as value: say nothing.
 """
 import socket
 import socketserver
@@ -19,8 +20,9 @@ DEFAULT_EXTENSIONS = ('PIPELINING', 'SIZE 104857600', '8BITMIME', 'SMTPUTF8', 'C
 
 
 class Message:
-    def __init__(self, sender, recipients, options):
+    def __init__(self, sender, recipients, options, client=None):
         self.sender, self.recipients, self.options = sender, recipients, options
+        self.client = client
         self.data = b''
         self.time = time.monotonic()
 
@@ -30,6 +32,7 @@ class Session(socketserver.StreamRequestHandler):
         p = self.primary = self.server.primary
         self.tls = False
         self.transaction = None
+        self.client = None              # XCLIENT's words
         p.sessions += 1
         p.open.add(self.connection)
         try:
@@ -70,11 +73,11 @@ class Session(socketserver.StreamRequestHandler):
                 lines.append('STARTTLS')
             text = ''.join(f'250{"-" if i < len(lines) - 1 else " "}{x}\r\n'
                            for i, x in enumerate(lines))
-            return self.say('ehlo', text.encode())
+            return self.say('xehlo' if self.client else 'ehlo', text.encode())
         if verb == b'STARTTLS' and self.primary.tls:
             return self.start_tls()
         if verb == b'MAIL':
-            self.transaction = Message(path(rest), [], rest)
+            self.transaction = Message(path(rest), [], rest, self.client)
             ok = self.say('mail', b'250 2.1.0 Ok\r\n')
             if ok and not self.said.startswith(b'2'):
                 self.transaction = None
@@ -89,6 +92,9 @@ class Session(socketserver.StreamRequestHandler):
             return self.data()
         if verb == b'BDAT':
             return self.bdat(line)
+        if verb == b'XCLIENT':
+            self.client = rest
+            return self.say('xclient', b'220 primary.test ESMTP fake\r\n')
         if verb == b'QUIT':
             self.wfile.write(b'221 2.0.0 Bye\r\n')
             return False
