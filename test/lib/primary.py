@@ -34,6 +34,7 @@ class Session(socketserver.StreamRequestHandler):
         self.transaction = None
         self.client = None              # XCLIENT's words
         p.sessions += 1
+        p.peers.append(self.client_address[0])
         p.open.add(self.connection)
         try:
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -191,7 +192,7 @@ class FakePrimary:
                  host='127.0.0.1'):
         self.port, self.host = port or free_port(), host
         self.script, self.extensions, self.tls = dict(script or {}), extensions, tls
-        self.messages, self.unanswered, self.commands = [], [], []
+        self.messages, self.unanswered, self.commands, self.peers = [], [], [], []
         self.sessions = self.tls_sessions = 0
         self.open = set()
         self.ended = threading.Event()

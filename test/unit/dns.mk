@@ -1,9 +1,11 @@
 # dns
 if HAVE_CMOCKA
-dns_tests = test/unit/t_dns
+dns_tests = test/unit/t_dns test/unit/t_route_mx
 check_PROGRAMS += $(dns_tests)
 TESTS += $(dns_tests)
 test_unit_t_dns_SOURCES = test/unit/t_dns.c test/unit/dns_server.c test/unit/dns_server.h \
 	test/unit/core.h
 test_unit_t_dns_LDADD = $(UNIT_LIBS) $(EVENT_LIBS)
+test_unit_t_route_mx_SOURCES = test/unit/t_route_mx.c test/unit/core.h
+test_unit_t_route_mx_LDADD = libqueue.a $(UNIT_LIBS)
 endif
