@@ -28,7 +28,10 @@ static const char *const kind_names[] = {
 static void
 put_string(json_t *o, const char *key, const char *value)
 {
-	json_object_set_new(o, key, json_string(out_safe(value)));
+	json_t *s = json_string(value);
+
+	/* A row that was written by hand may not be UTF-8. */
+	json_object_set_new(o, key, s != NULL ? s : json_string(out_safe(value)));
 }
 
 static void

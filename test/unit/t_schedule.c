@@ -164,6 +164,113 @@ test_jitter_bounds(void **state)
 		}
 }
 
+/* The warning and the end, and how they stand to each other. */
+static void
+test_warn_and_end(void **state)
+{
+	static const struct {
+		unsigned	warn_after, lifetime;
+		int64_t		arrival, warn, end;
+	} row[] = {
+		{ 0, 28 * DAY, 1000, 0, 1000 + 28 * DAY },
+		{ 14400, 28 * DAY, 1000, 15400, 1000 + 28 * DAY },
+		{ 1, 2, 1000, 1001, 1002 },
+		/* not before, nor together with, the end */
+		{ 3600, 3600, 1000, 0, 4600 },
+		{ 7200, 3600, 1000, 0, 4600 },
+		/* a clock that stood in 1970, and one before that */
+		{ 14400, DAY, 0, 14400, DAY },
+		{ 14400, DAY, -50, 14350, DAY - 50 },
+		{ 14400, 3650 * DAY, INT64_C(1) << 40, (INT64_C(1) << 40) + 14400,
+		  (INT64_C(1) << 40) + 3650 * (int64_t)DAY },
+		{ UINT32_MAX - 1, UINT32_MAX, 10, (int64_t)UINT32_MAX + 9,
+		  (int64_t)UINT32_MAX + 10 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(row); i++) {
+		struct schedule s = { .step = { 60 }, .nsteps = 1, .lifetime = row[i].lifetime,
+			.warn_after = row[i].warn_after };
+
+		if (schedule_warn_at(&s, row[i].arrival) != row[i].warn ||
+		    schedule_end_at(&s, row[i].arrival) != row[i].end)
+			fail_msg("row %zu: %lld, %lld", i,
+			    (long long)schedule_warn_at(&s, row[i].arrival),
+			    (long long)schedule_end_at(&s, row[i].arrival));
+	}
+}
+
+/* 30 days of a primary that defers, attempt by attempt: 1m 5m 15m 30m, then each hour. */
+static void
+test_thirty_days(void **state)
+{
+	static const int64_t first[] = { 60, 360, 1260, 3060 };
+	struct schedule s;
+	const char *why;
+	int64_t age = 0, wait;
+	unsigned n = 1;
+
+	(void)state;
+	assert_int_equal(schedule_parse(SCHEDULE_DEFAULT, &s, &why), 0);
+	s.jitter = 0;
+	s.lifetime = 30 * DAY;
+	while ((wait = schedule_next(&s, age, n, n * 2654435761u)) != -1) {
+		assert_true(wait >= 1);
+		age += wait;
+		n++;
+		if (n - 2 < COUNT(first))
+			assert_int_equal(age, first[n - 2]);
+		else if (age < s.lifetime)
+			assert_int_equal(age, 3060 + (int64_t)(n - 5) * 3600);
+	}
+	/* 51 minutes, 719 whole hours, and one more at the very end */
+	assert_int_equal(age, 30 * DAY);
+	assert_int_equal(n, 5 + 719 + 1);
+}
+
+/* The same with jitter: every wait stays in its band, the last attempt is at the end. */
+static void
+test_thirty_days_blurred(void **state)
+{
+	struct schedule s;
+	const char *why;
+	uint32_t noise = 1;
+
+	(void)state;
+	assert_int_equal(schedule_parse(SCHEDULE_DEFAULT, &s, &why), 0);
+	s.lifetime = 30 * DAY;
+	for (int message = 0; message < 100; message++) {
+		int64_t age = 0, wait;
+		unsigned n = 1;
+
+		while ((wait = schedule_next(&s, age, n, noise)) != -1) {
+			int64_t step = s.step[n < s.nsteps ? n - 1 : s.nsteps - 1];
+
+			assert_true(wait <= step + step / 5);
+			if (age + wait < s.lifetime)
+				assert_true(wait >= step - step / 5);
+			age += wait;
+			n++;
+			noise = noise * 1664525u + 1013904223u;
+		}
+		assert_int_equal(age, s.lifetime);
+		assert_true(n > 719 * 5 / 6 && n < 725 * 5 / 4 + 10);
+	}
+}
+
+/* A lifetime shorter than the first step: one more attempt, when it is over. */
+static void
+test_short_life(void **state)
+{
+	struct schedule s = { .step = { 3600 }, .nsteps = 1, .jitter = 20, .lifetime = 60 };
+
+	(void)state;
+	assert_int_equal(schedule_next(&s, 0, 1, 0), 60);
+	assert_int_equal(schedule_next(&s, 0, 1, UINT32_MAX), 60);
+	assert_int_equal(schedule_next(&s, -10, 1, 0), 60);
+	assert_int_equal(schedule_next(&s, 60, 2, 0), -1);
+}
+
 int
 main(void)
 {
@@ -172,6 +279,10 @@ main(void)
 		cmocka_unit_test(test_refusal_keeps_old),
 		cmocka_unit_test(test_next),
 		cmocka_unit_test(test_jitter_bounds),
+		cmocka_unit_test(test_warn_and_end),
+		cmocka_unit_test(test_thirty_days),
+		cmocka_unit_test(test_thirty_days_blurred),
+		cmocka_unit_test(test_short_life),
 	};
 
 	return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);

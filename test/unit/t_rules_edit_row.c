@@ -1,0 +1,350 @@
+/*
+ * t_rules_edit_row.c -- changes of schedules, settings and lists.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/rules.h"
+#include "common/rules_edit.h"
+#include "rulesdb.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define HEX "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static struct rules_edit *
+open_edit(const struct rulesdb *t)
+{
+	struct rules_edit *e = NULL;
+	char *why = NULL;
+
+	if (rules_edit_open(t->path, &e, &why) != EDIT_OK)
+		fail_msg("%s", why);
+	return e;
+}
+
+static void
+expect(enum rules_edit_result got, enum rules_edit_result want, char **why, const char *part)
+{
+	if (got != want)
+		fail_msg("%d, not %d: %s", (int)got, (int)want, *why != NULL ? *why : "");
+	if (part != NULL && (*why == NULL || strstr(*why, part) == NULL))
+		fail_msg("`%s' is not in `%s'", part, *why != NULL ? *why : "");
+	free(*why);
+	*why = NULL;
+}
+
+/* All that the command may write of a domain comes out of the ruleset again. */
+static void
+test_domain_columns(void **state)
+{
+	const struct rules_edit_domain d = {
+		.primaries = "b+a,c:26", .tls = "pinned", .tls_name = "N.test", .tls_ca = "/ca",
+		.tls_pin = "SHA256:" HEX "," HEX, .source = "::1, 192.0.2.1", .client = "xclient",
+		.concurrency = "3", .message_rate = "50", .bounce = "never", .delivery_id = "1",
+		.recipients = "any", .schedule = "default", .size_limit = "7", .case_sensitive = "1",
+		.delimiter = "", .catch_all = "@",
+	};
+	const struct rulesdb *t = *state;
+	struct rules_edit *e = open_edit(t);
+	char *why = NULL;
+
+	expect(rules_edit_domain_add(e, "a.test", &d, &why), EDIT_OK, &why, NULL);
+	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM domain WHERE tls_pin = '"
+	    HEX " " HEX "' AND typeof(concurrency) = 'integer'"), 1);
+
+	struct rules *r = rules_open(t->path, &why);
+	struct ruleset *set = rules_current(r);
+	const struct rules_domain *got = ruleset_domain(set, "a.test");
+	assert_non_null(got);
+	assert_int_equal(got->route.primary.n, 3);
+	assert_int_equal(got->route.preference[1], 0);
+	assert_int_equal(got->route.preference[2], 1);
+	assert_int_equal(got->route.tls, TLS_PINNED);
+	assert_string_equal(got->route.tls_name, "n.test");
+	assert_string_equal(got->route.tls_ca, "/ca");
+	assert_string_equal(got->route.tls_pin, HEX " " HEX);
+	assert_string_equal(got->route.source4, "192.0.2.1");
+	assert_string_equal(got->route.source6, "::1");
+	assert_int_equal(got->route.client, CLIENT_XCLIENT);
+	assert_int_equal(got->concurrency, 3);
+	assert_int_equal(got->message_rate, 50);
+	assert_int_equal(got->bounce, BOUNCE_NEVER);
+	assert_true(got->delivery_id);
+	assert_int_equal(got->size_limit, 7);
+	assert_true(got->case_sensitive);
+	assert_string_equal(got->delimiter, "");
+	assert_string_equal(got->catch_all, "@");
+	assert_int_equal(got->recipients, RECIPIENTS_ANY);
+	ruleset_unref(&set);
+	rules_close(&r);
+
+	/* and each may be changed alone */
+	const struct rules_edit_domain off = { .tls = "off", .tls_pin = "", .source = "" };
+	expect(rules_edit_domain_set(e, "a.test", &off, &why), EDIT_OK, &why, NULL);
+	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM domain WHERE tls = 'off'"
+	    " AND tls_pin = '' AND source = '' AND client = 'xclient' AND message_rate = 50"), 1);
+	rules_edit_close(&e);
+}
+
+static void
+test_domain_refused(void **state)
+{
+	static const struct {
+		struct rules_edit_domain d;
+		const char		*why;
+	} row[] = {
+		{ { .tls = "pinned" }, "domain.tls_pin must be text, and is needed" },
+		{ { .tls_pin = "12:34" }, "domain a.test: tls_pin: `12:34': a pin is the SHA-256" },
+		{ { .tls_name = "a b" }, "domain a.test: tls_name: `a b' is not a host name" },
+		{ { .tls_name = "[192.0.2.1]" }, "domain a.test: tls_name: " },
+		{ { .tls_ca = "ca.pem" }, "domain.tls_ca must be an absolute path" },
+		{ { .tls_ca = "/a b" }, "domain a.test: tls_ca: `/a b' is not an absolute path" },
+		{ { .tls_ca = "/a;client=none" }, "domain a.test: tls_ca: " },
+		{ { .source = "192.0.2.1,192.0.2.2" }, "domain a.test: source: `192.0.2.1,192.0.2.2': "
+		  "two addresses of one family" },
+		{ { .client = "yes" }, "domain.client must be none, xforward or xclient" },
+		{ { .concurrency = "1001" }, "domain.concurrency must be a number from 0 to 1000" },
+		{ { .concurrency = "many" }, "domain.concurrency must be" },
+		{ { .concurrency = "-1" }, "domain.concurrency must be" },
+		{ { .message_rate = "1.5" }, "domain.message_rate must be" },
+		{ { .bounce = "always" }, "domain.bounce must be spf-pass or never" },
+		{ { .delivery_id = "2" }, "domain.delivery_id must be 0 or 1" },
+		{ { .primaries = "mx:192.0.2.1" }, "domain a.test: primaries: `mx:192.0.2.1': an addr" },
+		{ { .size_limit = "25M" }, "domain.size_limit must be" },
+	};
+	const struct rulesdb *t = *state;
+	struct rules_edit *e = open_edit(t);
+	struct rules_edit_domain plain = { .primaries = "h" };
+	char *why = NULL;
+
+	expect(rules_edit_domain_add(e, "a.test", &plain, &why), EDIT_OK, &why, NULL);
+	for (size_t i = 0; i < COUNT(row); i++)
+		expect(rules_edit_domain_set(e, "a.test", &row[i].d, &why), EDIT_BAD, &why,
+		    row[i].why);
+	plain.tls = "verify";
+	expect(rules_edit_domain_set(e, "b.test", &plain, &why), EDIT_MISSING, &why,
+	    "there is no domain `b.test'");
+	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM domain WHERE primaries = 'h'"
+	    " AND tls = 'may' AND tls_pin = '' AND tls_ca = '' AND concurrency = 0"), 1);
+	rules_edit_close(&e);
+}
+
+static void
+test_schedule(void **state)
+{
+	static const struct {
+		struct rules_edit_schedule s;
+		const char		*why;
+	} row[] = {
+		{ { .steps = "1m 9d" }, "schedule quick: steps: a step must be" },
+		{ { .steps = " " }, "schedule.steps must not be empty" },
+		{ { .jitter = "51" }, "schedule.jitter must be a number from 0 to 50" },
+		{ { .jitter = "x" }, "schedule.jitter must be" },
+		{ { .lifetime = "0" }, "schedule quick: lifetime: 0 is not between" },
+		{ { .lifetime = "ever" }, "schedule quick: lifetime: `ever' is not a time" },
+		{ { .lifetime = "1h" }, "schedule quick: warn_after: 4h is not shorter than the lifetime" },
+		{ { .warn_after = "soon" }, "schedule quick: warn_after: `soon' is neither" },
+		{ { .warn_after = "5d" }, "schedule quick: warn_after: 5d is not shorter" },
+		{ { .at_end = "drop" }, "schedule.at_end must be quarantine, bounce or hold" },
+	};
+	const struct rules_edit_schedule quick = { .steps = "1m 2m*", .lifetime = "5d",
+		.warn_after = "4h", .at_end = "bounce", .jitter = "0" };
+	const struct rules_edit_schedule set = { .warn_after = "", .at_end = "hold" };
+	const struct rulesdb *t = *state;
+	struct rules_edit *e = open_edit(t);
+	char *why = NULL;
+
+	expect(rules_edit_schedule_set(e, "quick", &quick, &why), EDIT_MISSING, &why,
+	    "there is no schedule `quick'");
+	expect(rules_edit_schedule_add(e, "quick", &set, &why), EDIT_BAD, &why,
+	    "schedule.steps is needed");
+	expect(rules_edit_schedule_add(e, "Quick", &quick, &why), EDIT_BAD, &why,
+	    "schedule.name must be lower case");
+	expect(rules_edit_schedule_add(e, "quick", &quick, &why), EDIT_OK, &why, NULL);
+	expect(rules_edit_schedule_add(e, "quick", &quick, &why), EDIT_EXISTS, &why, "already");
+	for (size_t i = 0; i < COUNT(row); i++)
+		expect(rules_edit_schedule_set(e, "quick", &row[i].s, &why), EDIT_BAD, &why,
+		    row[i].why);
+
+	struct rules *r = rules_open(t->path, &why);
+	struct ruleset *rs = rules_current(r);
+	const struct schedule *s = ruleset_schedule(rs, "quick");
+	assert_int_equal(s->step[1], 120);
+	assert_int_equal(s->jitter, 0);
+	assert_int_equal(s->lifetime, 5 * 86400);
+	assert_int_equal(s->warn_after, 4 * 3600);
+	assert_int_equal(s->end, SCHEDULE_BOUNCE);
+	assert_int_equal(ruleset_schedule(rs, "default")->warn_after, 0);
+	assert_int_equal(ruleset_schedule(rs, "default")->end, SCHEDULE_QUARANTINE);
+	assert_int_equal(ruleset_nschedules(rs), 2);
+	ruleset_unref(&rs);
+	rules_close(&r);
+	expect(rules_edit_schedule_set(e, "quick", &set, &why), EDIT_OK, &why, NULL);
+	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM schedule WHERE name = 'quick' AND"
+	    " warn_after = '' AND at_end = 'hold' AND steps = '1m 2m*'"), 1);
+	rules_edit_close(&e);
+}
+
+static void
+test_schedule_remove(void **state)
+{
+	const struct rules_edit_schedule quick = { .steps = "1m" };
+	const struct rulesdb *t = *state;
+	struct rules_edit *e = open_edit(t);
+	char *why = NULL;
+
+	expect(rules_edit_schedule_remove(e, "default", &why), EDIT_IN_USE, &why, "must be there");
+	expect(rules_edit_schedule_remove(e, "quick", &why), EDIT_MISSING, &why, "no schedule `quick'");
+	expect(rules_edit_schedule_add(e, "quick", &quick, &why), EDIT_OK, &why, NULL);
+	rulesdb_sql(t, "INSERT INTO domain (name, primaries, schedule) VALUES ('b.test', 'h', 'quick'),"
+	    " ('a.test', 'h', 'quick'), ('z.test', 'h', 'default')");
+	expect(rules_edit_schedule_remove(e, "quick", &why), EDIT_IN_USE, &why,
+	    "schedule `quick' is used by a.test, b.test");
+	rulesdb_sql(t, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5)"
+	    " INSERT INTO domain (name, primaries, schedule) SELECT 'c' || i || '.test', 'h', 'quick'"
+	    " FROM n");
+	expect(rules_edit_schedule_remove(e, "quick", &why), EDIT_IN_USE, &why,
+	    "used by a.test, b.test, c1.test, c2.test, c3.test and 2 more");
+	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM schedule"), 2);
+	rulesdb_sql(t, "UPDATE domain SET schedule = 'default'");
+	expect(rules_edit_schedule_remove(e, "quick", &why), EDIT_OK, &why, NULL);
+	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM schedule"), 1);
+	rules_edit_close(&e);
+}
+
+static void
+test_settings(void **state)
+{
+	static const struct {
+		const char	*name, *value, *why;	/* NULL: accepted */
+	} row[] = {
+		{ "probe_interval", "5s", NULL }, { "probe_interval", "0", "0 is not between 1 and" },
+		{ "probe_interval", "2h", "2h is not between" },
+		{ "message_rate", "0", NULL }, { "message_rate", "", "setting.value must not" },
+		{ "canary", "0", NULL }, { "canary", "x", "`x' is not a number" },
+		{ "canary_interval", "5m", NULL }, { "hop_limit", "1", "not between 2 and 1000" },
+		{ "bounce_rate", "0", "not between 1" }, { "quarantine_lifetime", "365d", NULL },
+		{ "quarantine_lifetime", "0", NULL }, { "digest_hour", "24", NULL },
+		{ "digest_hour", "25", "25 is not between 0 and 24" },
+		{ "turn_delay", "0", NULL }, { "turn_delay", "31", "not between 0 and 30 seconds" },
+		{ "turn_rate", "10000", NULL }, { "turn_rate", "-3", "`-3' is not a number" },
+		{ "operator", "ops", NULL }, { "operator", "ops@example.test", NULL },
+		{ "operator", "a b", "setting operator: value: `a b' is not an address" },
+		{ "operator", "a@b@c", "is not an address" },
+		{ "operator", "<a@b.test>", "is not an address" },
+	};
+	const struct rulesdb *t = *state;
+	struct rules_edit *e = open_edit(t);
+	char *why = NULL;
+	bool changed;
+
+	for (size_t i = 0; i < COUNT(row); i++)
+		expect(rules_edit_setting_set(e, row[i].name, row[i].value, &why),
+		    row[i].why == NULL ? EDIT_OK : EDIT_BAD, &why, row[i].why);
+	expect(rules_edit_setting_set(e, "nope", "1", &why), EDIT_MISSING, &why, "no setting `nope'");
+	expect(rules_edit_setting_unset(e, "nope", &changed, &why), EDIT_MISSING, &why, "nope");
+
+	struct rules *r = rules_open(t->path, &why);
+	struct ruleset *rs = rules_current(r);
+	const struct rules_settings *s = ruleset_settings(rs);
+	assert_int_equal(s->probe_interval, 5);
+	assert_int_equal(s->canary, 0);
+	assert_int_equal(s->canary_interval, 300);
+	assert_int_equal(s->hop_limit, 50);
+	assert_int_equal(s->digest_hour, 24);
+	assert_int_equal(s->turn_delay, 0);
+	assert_int_equal(s->turn_rate, 10000);
+	assert_string_equal(s->operator, "ops@example.test");
+	ruleset_unref(&rs);
+	expect(rules_edit_setting_unset(e, "operator", &changed, &why), EDIT_OK, &why, NULL);
+	assert_true(changed);
+	expect(rules_edit_setting_unset(e, "operator", &changed, &why), EDIT_OK, &why, NULL);
+	assert_false(changed);
+	assert_int_equal(rules_poll(r, &why), 1);
+	rs = rules_current(r);
+	assert_string_equal(ruleset_settings(rs)->operator, "postmaster");
+	ruleset_unref(&rs);
+	rules_close(&r);
+
+	/* a row that was broken by hand is put right while another one is bad still */
+	rulesdb_sql(t, "UPDATE setting SET value = 'x' WHERE name IN ('canary', 'turn_rate')");
+	expect(rules_edit_setting_set(e, "canary", "3", &why), EDIT_OK, &why, NULL);
+	expect(rules_edit_setting_unset(e, "turn_rate", &changed, &why), EDIT_OK, &why, NULL);
+	rules_edit_close(&e);
+}
+
+static void
+test_lists(void **state)
+{
+	const struct rulesdb *t = *state;
+	struct rules_edit *e = open_edit(t);
+	static const unsigned char inside[] = { 192, 0, 2, 9 };
+	char *why = NULL;
+
+	expect(rules_edit_list_add(e, EDIT_MX_NETWORK, "192.0.2.9/24", NULL, NULL, &why), EDIT_BAD,
+	    &why, "the network is 192.0.2.0/24");
+	expect(rules_edit_list_add(e, EDIT_MX_NETWORK, "192.0.2.0/24", NULL, "ours", &why), EDIT_OK,
+	    &why, NULL);
+	expect(rules_edit_list_add(e, EDIT_MX_NETWORK, "192.0.2.0/24", NULL, "theirs", &why), EDIT_OK,
+	    &why, NULL);
+	expect(rules_edit_list_add(e, EDIT_TURN_NETWORK, "2001:DB8::/32", NULL, NULL, &why), EDIT_OK,
+	    &why, NULL);
+	expect(rules_edit_list_add(e, EDIT_MX_DOMAIN, "Spam.Test.", "never", "", &why), EDIT_OK, &why,
+	    NULL);
+	expect(rules_edit_list_add(e, EDIT_MX_DOMAIN, "good.test", "always", NULL, &why), EDIT_OK,
+	    &why, NULL);
+	expect(rules_edit_list_add(e, EDIT_MX_DOMAIN, "b.test", "ask", NULL, &why), EDIT_BAD, &why,
+	    "mx_domain.serve must be always or never");
+	expect(rules_edit_list_add(e, EDIT_MX_DOMAIN, "a b", "never", NULL, &why), EDIT_BAD, &why,
+	    "`a b': not a domain name");
+
+	struct rules *r = rules_open(t->path, &why);
+	struct ruleset *set = rules_current(r);
+	assert_int_equal(ruleset_nmx_networks(set), 1);
+	assert_string_equal(ruleset_mx_network_at(set, 0)->note, "theirs");
+	assert_true(ruleset_mx_network(set, AF_INET, inside));
+	assert_false(ruleset_turn_network(set, AF_INET, inside));
+	assert_int_equal(ruleset_nturn_networks(set), 1);
+	assert_string_equal(ruleset_turn_network_at(set, 0)->text, "2001:db8::/32");
+	assert_int_equal(ruleset_nmx_domains(set), 2);
+	assert_int_equal(ruleset_derived(set, "SPAM.test"), DERIVED_NEVER);
+	assert_int_equal(ruleset_derived(set, "good.test"), DERIVED_ALWAYS);
+	assert_int_equal(ruleset_derived(set, "sub.good.test"), DERIVED_ASK);
+	assert_int_equal(ruleset_derived(set, ""), DERIVED_ASK);
+	ruleset_unref(&set);
+	rules_close(&r);
+
+	expect(rules_edit_list_remove(e, EDIT_TURN_NETWORK, "2001:db8:0::/32", &why), EDIT_OK, &why,
+	    NULL);
+	expect(rules_edit_list_remove(e, EDIT_TURN_NETWORK, "2001:db8::/32", &why), EDIT_MISSING, &why,
+	    "there is no turn_network `2001:db8::/32'");
+	expect(rules_edit_list_remove(e, EDIT_MX_DOMAIN, "SPAM.test", &why), EDIT_OK, &why, NULL);
+	/* what nobody could have added by the command goes as well */
+	rulesdb_sql(t, "INSERT INTO mx_network (network) VALUES ('10.1.0.0/8'), ('2001:DB8::/32')");
+	expect(rules_edit_list_remove(e, EDIT_MX_NETWORK, "10.1.0.0/8", &why), EDIT_OK, &why, NULL);
+	expect(rules_edit_list_remove(e, EDIT_MX_NETWORK, "2001:DB8::/32", &why), EDIT_OK, &why, NULL);
+	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM mx_network"), 1);
+	rules_edit_close(&e);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, rulesdb_setup, rulesdb_teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_domain_columns), T(test_domain_refused), T(test_schedule),
+		T(test_schedule_remove), T(test_settings), T(test_lists),
+	};
+
+	return cmocka_run_group_tests_name("rules_edit_row", tests, NULL, NULL);
+}
