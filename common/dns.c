@@ -266,6 +266,7 @@ set_options(struct ub_ctx *ctx, char **why)
 		{ "infra-cache-max-rtt:", "3000" },
 		{ "cache-max-ttl:", "86400" },
 		{ "cache-max-negative-ttl:", "60" },
+		{ "val-bogus-ttl:", "10" },
 		{ "qname-minimisation:", "no" },
 	};
 

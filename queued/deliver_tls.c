@@ -247,6 +247,7 @@ deliver_tls_handshake(struct deliver_session *s)
 		.pin = dest->tls_pin,
 		.tlsa = s->dane != NULL ? &s->dane->tlsa : NULL,
 		.tlsa_base = s->dane != NULL ? s->dane->base : NULL,
+		.domain = dest->kind == ROUTE_MX ? dest->mx : NULL,
 	};
 
 	return smtp_io_starttls(s->io, dest->d->tls, &policy, &host->tls);

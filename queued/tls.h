@@ -29,6 +29,7 @@ struct tls_policy {
 	const char	*pin;		/* pinned: as rules_route.tls_pin */
 	const struct dns_answer *tlsa;	/* dane: the secure answer with usable records */
 	const char	*tlsa_base;	/* dane: the TLSA base domain (RFC 7672 2.2.3) */
+	const char	*domain;	/* dane: whose MX led to the host; NULL: none did */
 };
 
 /* TLS 1.2 or newer. NULL: the library refused; *why is malloc'd. */

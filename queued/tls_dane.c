@@ -3,7 +3,7 @@
  *
  * RFC 7672 3.1: of the four usages only DANE-TA(2) and DANE-EE(3) mean something for SMTP.
  * With DANE-EE neither names nor dates matter (3.1.1); with DANE-TA the name must be the
- * TLSA base domain or the host (3.2.2). OpenSSL chooses the strongest digest (RFC 7671 9).
+ * TLSA base domain, the host or the domain whose MX it is (3.2.2). OpenSSL chooses the strongest digest (RFC 7671 9).
  *
  * A pin is a DANE-EE(3) SPKI(1) SHA2-256(1) record that comes from rules.db
  * instead of the DNS.
@@ -55,7 +55,10 @@ tls_dane_records(struct tls_conn *t, const struct tls_policy *policy, struct buf
 		return -1;
 	if (strcmp(policy->tlsa_base, policy->name) != 0)
 		(void)SSL_add1_host(t->ssl, policy->name);
-	buf_printf(key, " base=%s", policy->tlsa_base);
+	if (policy->domain != NULL)
+		(void)SSL_add1_host(t->ssl, policy->domain);
+	buf_printf(key, " base=%s domain=%s", policy->tlsa_base,
+	    policy->domain != NULL ? policy->domain : "");
 	for (size_t i = 0; i < tlsa->n; i++) {
 		const struct dns_rr *rr = &tlsa->rr[i];
 

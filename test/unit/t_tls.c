@@ -219,6 +219,8 @@ static void
 test_dane(void **state)
 {
 	struct dns_answer a;
+	struct tls_policy with_domain = { .level = TLS_DANE, .name = "mx.test", .tlsa_base = "mx.test",
+	    .domain = HOST };
 
 	(void)state;
 	a = lab_tlsa(3, &good, false);
@@ -238,6 +240,10 @@ test_dane(void **state)
 	dane("good", &a, "cname.test", HOST, NULL);
 	dane("good", &a, HOST, "alias.test", NULL);
 	dane("good", &a, "cname.test", "alias.test", "not for alias.test: renew it");
+	with_domain.tlsa = &a;
+	try("good", 0, &with_domain, NULL);
+	with_domain.domain = "else.test";
+	try("good", 0, &with_domain, "not for mx.test");
 	dane("expired", &a, HOST, HOST, "expired on 2026-01-03");
 	dane("other", &a, HOST, HOST, "does not match the TLSA record");
 	dane("self", &a, HOST, HOST, "does not match the TLSA record");
