@@ -237,11 +237,10 @@ on_again(evutil_socket_t fd, short what, void *arg)
 		look(a);
 }
 
-static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+void
+deliver_aged_look(struct deliver *d)
 {
-	struct deliver_aged *a = arg;
-	struct deliver *d = a->d;
+	struct deliver_aged *a = d->aged;
 
 	if (d->draining)
 		return;
@@ -250,7 +249,17 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		a->counted = clock_mono_ms();
 		deliver_census(d);
 	}
-	on_again(fd, what, a);
+	on_again(-1, 0, a);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct deliver_aged *a = arg;
+
+	(void)fd;
+	(void)what;
+	deliver_aged_look(a->d);
 }
 
 /* --- interface ----------------------------------------------------------- */

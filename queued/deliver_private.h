@@ -378,6 +378,7 @@ void	deliver_suspect_clear(struct deliver *, int64_t message_id);
 /* deliver_aged.c */
 void	deliver_aged_new(struct deliver *);
 void	deliver_aged_free(struct deliver *);
+void	deliver_aged_look(struct deliver *);	/* as each minute */
 void	deliver_aged_seen(struct deliver_domain *, int64_t arrival);	/* mail that came then waits */
 
 /* deliver_clock.c */

@@ -8,7 +8,7 @@
 #
 # A crash is written to a file; `test/fuzz/replay_undot FILE' shows it without libFuzzer. Put the
 # file, made as small as possible, into the corpus together with the repair.
-fuzz_replays = test/fuzz/replay_addr test/fuzz/replay_command test/fuzz/replay_conf \
+fuzz_replays = test/fuzz/replay_addr test/fuzz/replay_command test/fuzz/replay_conf test/fuzz/replay_dsn \
 	test/fuzz/replay_import test/fuzz/replay_lmtp test/fuzz/replay_reply test/fuzz/replay_smtp_client \
 	test/fuzz/replay_undot
 check_PROGRAMS += $(fuzz_replays)
@@ -22,6 +22,8 @@ test_fuzz_replay_command_SOURCES = test/fuzz/fuzz_command.c $(replay_source)
 test_fuzz_replay_command_LDADD = $(COMMON_LIBS)
 test_fuzz_replay_conf_SOURCES = test/fuzz/fuzz_conf.c $(replay_source)
 test_fuzz_replay_conf_LDADD = $(COMMON_LIBS)
+test_fuzz_replay_dsn_SOURCES = test/fuzz/fuzz_dsn.c $(replay_source)
+test_fuzz_replay_dsn_LDADD = $(QUEUE_LIBS)
 test_fuzz_replay_import_SOURCES = test/fuzz/fuzz_import.c $(replay_source)
 test_fuzz_replay_import_LDADD = $(COMMON_LIBS)
 test_fuzz_replay_lmtp_SOURCES = test/fuzz/fuzz_lmtp.c test/unit/lmtp_dialogue.c \
@@ -35,7 +37,7 @@ test_fuzz_replay_undot_SOURCES = test/fuzz/fuzz_undot.c $(replay_source)
 test_fuzz_replay_undot_LDADD = $(COMMON_LIBS)
 
 if FUZZERS
-noinst_PROGRAMS += test/fuzz/fuzz_addr test/fuzz/fuzz_command test/fuzz/fuzz_conf \
+noinst_PROGRAMS += test/fuzz/fuzz_addr test/fuzz/fuzz_command test/fuzz/fuzz_conf test/fuzz/fuzz_dsn \
 	test/fuzz/fuzz_import test/fuzz/fuzz_lmtp test/fuzz/fuzz_reply test/fuzz/fuzz_smtp_client \
 	test/fuzz/fuzz_undot
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -48,6 +50,9 @@ test_fuzz_fuzz_command_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_fuzz_conf_SOURCES = test/fuzz/fuzz_conf.c test/fuzz/fuzz.h
 test_fuzz_fuzz_conf_LDADD = $(COMMON_LIBS)
 test_fuzz_fuzz_conf_LDFLAGS = $(fuzz_ldflags)
+test_fuzz_fuzz_dsn_SOURCES = test/fuzz/fuzz_dsn.c test/fuzz/fuzz.h
+test_fuzz_fuzz_dsn_LDADD = $(QUEUE_LIBS)
+test_fuzz_fuzz_dsn_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_fuzz_import_SOURCES = test/fuzz/fuzz_import.c test/fuzz/fuzz.h
 test_fuzz_fuzz_import_LDADD = $(COMMON_LIBS)
 test_fuzz_fuzz_import_LDFLAGS = $(fuzz_ldflags)

@@ -11,3 +11,4 @@ include test/unit/health.mk
 include test/unit/smtp.mk
 include test/unit/milter.mk
 include test/unit/tls.mk
+include test/unit/report.mk
