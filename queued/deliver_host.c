@@ -83,10 +83,12 @@ deliver_host_mx(struct deliver_dest *dest, const struct mx_answer *a)
 {
 	struct deliver_host **v = xcalloc(a->mx->n + 1, sizeof(struct deliver_host *));
 	int64_t now = clock_mono_ms();
+	bool any = false;
 
 	for (size_t i = 0; i < a->mx->n; i++) {
 		v[i] = find(dest, a->mx->v[i].name);
 		v[i]->preference = a->mx->v[i].preference;
+		any = any || a->addrs[i].n > 0 || v[i]->addrs.n > 0;
 		if (a->addrs[i].n == 0)
 			continue;	/* an older answer may do */
 		v[i]->addrs = a->addrs[i];
@@ -96,7 +98,8 @@ deliver_host_mx(struct deliver_dest *dest, const struct mx_answer *a)
 	dest->host = v;
 	dest->nhosts = a->mx->n;
 	dest->mx_insecure = !a->secure;
-	dest->mx_fresh_until = now + (int64_t)a->ttl * 1000;
+	/* Hosts without addresses are no answer to keep: the next probe asks again. */
+	dest->mx_fresh_until = any ? now + (int64_t)a->ttl * 1000 : 0;
 }
 
 /*

@@ -53,10 +53,8 @@ lookup_free(struct mx_lookup **lp)
 	struct mx_lookup *l = *lp;
 
 	dns_cancel(&l->query);
-	for (size_t i = 0; i < ROUTE_MX_MAX; i++) {
+	for (size_t i = 0; i < ROUTE_MX_MAX; i++)
 		resolve_cancel(&l->part[i].query);
-		free(l->answer.why[i]);
-	}
 	free(l->hostname);
 	free(l->domain);
 	free(l);
@@ -103,7 +101,7 @@ on_addrs(void *arg, const struct resolve_list *list, const char *why)
 	size_t i = (size_t)(part - l->part);
 
 	l->answer.addrs[i] = *list;
-	l->answer.why[i] = xstrdup(why);
+	(void)why;		/* said when the host's turn comes */
 	if (list->n > 0 && list->ttl < l->answer.ttl)
 		l->answer.ttl = list->ttl;
 	if (--l->waits == 0)

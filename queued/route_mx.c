@@ -38,6 +38,16 @@ insert(struct route_mx *mx, const char *name, unsigned preference)
 	mx->v[at].preference = preference;
 }
 
+/* "192.0.2.1" as a name: a frequent mistake, and never a host (RFC 5321 5.1). */
+static bool
+is_address(const char *name)
+{
+	const char *last = strrchr(name, '.');
+
+	last = last != NULL ? last + 1 : name;
+	return last[strspn(last, "0123456789")] == '\0';
+}
+
 enum route_mx_result
 route_mx_read(const struct dns_answer *a, const char *domain, struct route_mx *mx)
 {
@@ -63,7 +73,7 @@ route_mx_read(const struct dns_answer *a, const char *domain, struct route_mx *m
 			continue;
 		if (*host == '\0')
 			null = true;
-		else
+		else if (!is_address(host))
 			insert(mx, host, preference);
 	}
 	if (mx->n > 0)

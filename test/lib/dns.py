@@ -141,7 +141,7 @@ class Unbound:
             config += f'stub-zone:\n  name: "{zone}"\n  stub-addr: 127.0.0.1@{nsd.port}\n'
         path = lab.write(f'{name}/unbound.conf', config)
         self.process = lab.process(name, ['unbound', '-d', '-c', path])
-        self.zone = next(iter(nsd.zones))
+        self.zone = next(name for name, (text, _) in nsd.zones.items() if text is not None)
 
     def start(self):
         self.process.start()

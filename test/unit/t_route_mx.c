@@ -66,6 +66,9 @@ read_records(void **state)
 		{ "0 .", "", ROUTE_MX_NULL },
 		{ "0 ., 10 a.test", "10 a.test", ROUTE_MX_HOSTS },	/* RFC 7505 3: not a null MX */
 		{ "10 !x.test", "", ROUTE_MX_MALFORMED },
+		{ "10 192.0.2.1", "", ROUTE_MX_MALFORMED },
+		{ "10 192.0.2.1, 20 a.test", "20 a.test", ROUTE_MX_HOSTS },
+		{ "10 1.a2", "10 1.a2", ROUTE_MX_HOSTS },
 		{ "10 !x.test, 20 a.test", "20 a.test", ROUTE_MX_HOSTS },
 	};
 	struct dns_answer a;
