@@ -234,13 +234,15 @@ each_dest(struct deliver_dest *dest, void (*fn)(void *, const struct destination
 {
 	const char **names = xcalloc(dest->ndomains + 1, sizeof(*names));
 	bool down = dest->health.state == DEST_DOWN || dest->health.state == DEST_PROBING;
+	bool held = dest->health.state == DEST_HELD;
 	struct destination_info info = {
 		.name = dest->name,
 		.state = dest->health.state,
 		.since = dest->since,
-		.next_probe = down && dest->kind != ROUTE_TURN ? wall_of(dest->health.next_probe) : 0,
+		.next_probe = (down || held) && dest->kind != ROUTE_TURN ? wall_of(dest->health.next_probe) : 0,
 		.concurrency = dest->nsessions,
-		.window = down ? 0 : dest->health.window,
+		.window = down || held ? 0 : dest->health.window,
+		.canary = dest->health.trial && !down && !held,
 		.reason = dest->reason,
 	};
 	struct deliver_domain *dom;

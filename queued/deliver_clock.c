@@ -137,10 +137,11 @@ census(void *arg, enum store_result result, const struct store_domain *v, size_t
 		deliver_aged_seen(dom, v[i].oldest);
 		deliver_route_report(dom);
 	}
-	if (!d->begun)
-		TAILQ_FOREACH(dest, &d->dests, all)
-			deliver_guard_start(dest);
-	d->begun = true;
+	if (!d->begun) {
+		d->begun = true;
+		deliver_outage_load(d);
+		return;
+	}
 	TAILQ_FOREACH(dest, &d->dests, all)
 		deliver_pump(dest);
 }

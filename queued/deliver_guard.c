@@ -107,6 +107,7 @@ failed(struct deliver_dest *dest)
 	dest->since = clock_wall();
 	deliver_health_reason(dest, dest->refusal != NULL ? dest->refusal : "");
 	log_held(dest);
+	deliver_outage_held(dest);
 	deliver_stand_down(dest);
 	deliver_probe_arm(dest);
 }
@@ -134,6 +135,7 @@ follow(struct deliver_dest *dest, enum destination_trial what)
 		deliver_health_reason(dest, "");
 		log_warn("destination=%s state=ramping trial=yes it took a message again",
 		    dest->name);
+		deliver_remember(dest);
 		believe(dest);
 		break;
 	}
@@ -175,20 +177,15 @@ deliver_judge_idle(struct deliver_dest *dest)
 	    clock_mono_ms()));
 }
 
-/* Nobody knows what happened to the primary while we were away. */
+/* HELD since before we started: some of its mail was put off. */
 void
-deliver_guard_start(struct deliver_dest *dest)
+deliver_guard_restore(struct deliver_dest *dest)
 {
-	const struct deliver_domain *dom;
+	struct deliver_domain *dom;
 
-	if (dest->health.state != DEST_UP || dest->health.canary == 0)
-		return;
-	TAILQ_FOREACH(dom, &dest->domains, of_dest) {
-		if (dom->hungry || dom->leasing || dom->nready > 0) {
-			destination_try(&dest->health);
-			return;
-		}
-	}
+	dest->put_off = true;
+	TAILQ_FOREACH(dom, &dest->domains, of_dest)
+		dom->put_off = true;
 }
 
 /* --- the operator -------------------------------------------------------- */
@@ -199,6 +196,7 @@ released(struct deliver_dest *dest, const char *why)
 	dest->since = clock_wall();
 	deliver_health_reason(dest, "");
 	log_warn("destination=%s state=ramping %s", dest->name, why);
+	deliver_remember(dest);
 	believe(dest);
 	deliver_pump(dest);
 }

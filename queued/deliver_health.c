@@ -18,8 +18,6 @@
 #include "common/rules.h"
 #include "queued/deliver_private.h"
 
-#define COUNT_PAUSE	10000	/* ms between countings of what waits, for log lines */
-
 /* ms until the next try of one that is not to be trusted with more. */
 static int64_t
 next_probe(const struct deliver_dest *dest)
@@ -47,49 +45,16 @@ working(const struct deliver_dest *dest, const struct deliver_session *except)
 	return n;
 }
 
-/* --- log lines ----------------------------------------------------------- */
-
-static void
-log_down(const struct deliver_dest *dest, const char *messages)
-{
-	struct log_q q;
-
-	log_warn("destination=%s state=down reason=%s%s", dest->name,
-	    log_quote(&q, dest->reason), messages);
-}
-
-static void
-counted(void *arg, enum store_result result, const struct store_domain *v, size_t n)
-{
-	struct deliver_dest *dest = arg;
-	const struct deliver_domain *dom;
-	uint64_t messages = 0;
-	char text[40];
-
-	TAILQ_FOREACH(dom, &dest->domains, of_dest)
-		for (size_t i = 0; i < n; i++)
-			if (strcmp(v[i].domain, dom->name) == 0)
-				messages += v[i].messages;
-	(void)snprintf(text, sizeof(text), " messages=%" PRIu64, messages);
-	log_down(dest, result == STORE_OK ? text : "");
-}
+/* --- down and back ------------------------------------------------------- */
 
 static void
 went_down(struct deliver_dest *dest)
 {
-	struct deliver *d = dest->d;
-	int64_t now = clock_mono_ms();
-
-	dest->down_at = now;
+	dest->down_at = clock_mono_ms();
 	dest->up_at = 0;
 	dest->woken = false;
 	dest->drained = 0;
-	if (d->counted != 0 && now - d->counted < COUNT_PAUSE) {
-		log_down(dest, "");
-		return;
-	}
-	d->counted = now;
-	store_domains(d->store, counted, dest);
+	deliver_outage_began(dest);
 }
 
 bool
@@ -126,10 +91,17 @@ wake_deferred(struct deliver_dest *dest)
 	return deliver_wake(dest, "recovery");
 }
 
+/* It answers: nothing is known to be wrong any more. */
 static void
 recovered(struct deliver_dest *dest)
 {
+	dest->d->ndown--;
 	dest->up_at = clock_mono_ms();
+	deliver_outage_answered(dest);
+	if (dest->unknown) {
+		dest->unknown = false;
+		return;
+	}
 	log_info("destination=%s state=%s down_for=%" PRId64 "s", dest->name,
 	    destination_state_name(dest->health.state), (dest->up_at - dest->down_at) / 1000);
 	(void)wake_deferred(dest);
@@ -159,6 +131,15 @@ deliver_stand_down(struct deliver_dest *dest)
 		deliver_session_quit(s);
 }
 
+static void
+took(struct deliver_dest *dest, enum outcome_dest what)
+{
+	if (what != OUTCOME_GOOD)
+		return;
+	dest->drained++;
+	deliver_outage_delivered(dest);
+}
+
 void
 deliver_outcome(struct deliver_dest *dest, const struct deliver_session *except,
     enum outcome_dest what, const char *reason)
@@ -177,30 +158,28 @@ deliver_outcome(struct deliver_dest *dest, const struct deliver_session *except,
 			log_info("destination=%s state=down reason=%s", dest->name,
 			    log_quote(&q, reason));
 	}
-	if (what == OUTCOME_GOOD)
-		dest->drained++;
 	if (!destination_outcome(&dest->health, what,
-	    good ? dest->nsessions - dest->nopening - 1 : working(dest, except), after_ms, now))
+	    good ? dest->nsessions - dest->nopening - 1 : working(dest, except), after_ms, now)) {
+		took(dest, what);
 		return;
-
+	}
 	after = dest->health.state;
 	if (after != DEST_DOWN || before != DEST_PROBING)
 		dest->since = clock_wall();
 	switch (after) {
 	case DEST_DOWN:
-		if (before != DEST_PROBING) {
+		if (before != DEST_PROBING)
 			dest->d->ndown++;
+		if (before != DEST_PROBING || dest->unknown)
 			went_down(dest);
-		}
+		dest->unknown = false;
 		deliver_stand_down(dest);
 		deliver_probe_arm(dest);
 		break;
 	case DEST_RAMPING:
 	case DEST_UP:
-		if (before == DEST_PROBING || before == DEST_DOWN) {
-			dest->d->ndown--;
+		if (before == DEST_PROBING || before == DEST_DOWN)
 			recovered(dest);
-		}
 		if (after == DEST_UP)
 			deliver_health_reason(dest, "");
 		break;
@@ -208,6 +187,7 @@ deliver_outcome(struct deliver_dest *dest, const struct deliver_session *except,
 	case DEST_HELD:
 		break;
 	}
+	took(dest, what);
 }
 
 void
@@ -226,16 +206,15 @@ deliver_idle(struct deliver_dest *dest)
 		dest->since = clock_wall();
 		deliver_health_reason(dest, "");
 	}
-	if (before == DEST_PROBING) {
-		dest->d->ndown--;
-		log_info("destination=%s state=up down_for=%" PRId64 "s", dest->name,
-		    (now - dest->down_at) / 1000);
-	} else if (dest->health.state == DEST_UP && dest->up_at != 0) {
+	if (before == DEST_PROBING)
+		recovered(dest);
+	if (dest->health.state != DEST_UP || dest->up_at == 0)
+		return;
+	if (dest->down_at != 0)
 		log_info("destination=%s state=up drained=%" PRIu64 " seconds=%" PRId64, dest->name,
 		    dest->drained, (now - dest->up_at) / 1000);
-	}
-	if (dest->health.state == DEST_UP)
-		dest->up_at = dest->down_at = 0;
+	deliver_outage_drained(dest);
+	dest->up_at = dest->down_at = 0;
 }
 
 /* --- probes -------------------------------------------------------------- */
@@ -319,6 +298,31 @@ deliver_hurry(struct deliver_dest *dest)
 		deliver_probe_arm(dest);
 }
 
+/* After a start: its state is set, its mail is not touched until the probe. */
+void
+deliver_health_restore(struct deliver_dest *dest, int64_t probe_after)
+{
+	int64_t now = clock_mono_ms(), age = clock_wall() - dest->since;
+
+	destination_restore(&dest->health, now + probe_after);
+	if (dest->health.state == DEST_DOWN) {
+		dest->d->ndown++;
+		dest->down_at = now - (age > 0 ? age * 1000 : 0);
+	} else {
+		dest->up_at = now;	/* what follows is the end of its outage */
+	}
+	deliver_probe_arm(dest);
+}
+
+void
+deliver_health_unknown(struct deliver_dest *dest, int64_t probe_after)
+{
+	dest->unknown = true;
+	dest->health.state = DEST_DOWN;
+	deliver_health_restore(dest, probe_after);
+	dest->down_at = 0;
+}
+
 void
 deliver_health_new(struct deliver_dest *dest)
 {
@@ -336,4 +340,5 @@ deliver_health_free(struct deliver_dest *dest)
 	store_forget(dest->d->store, dest);
 	event_free(dest->timer);
 	free(dest->refusal);
+	deliver_outage_free(dest);
 }

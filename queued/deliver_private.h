@@ -7,6 +7,7 @@
  *	deliver_caps.c		how much of everything one destination may have
  *	deliver_health.c	what outcomes do to a destination; probes; its log lines
  *	deliver_guard.c		the first messages after an outage: believed or held
+ *	deliver_outage.c	what is remembered of destinations and their outages
  *	deliver_session.c	one SMTP session: client, sockets, body
  *	deliver_connect.c	hosts, addresses, the next one
  *	deliver_tls.c		which TLS a connection needs
@@ -101,6 +102,16 @@ struct deliver_host {
 
 TAILQ_HEAD(deliver_sessions, deliver_session);
 
+/* The present or last outage of a destination, as its row in the store. */
+struct deliver_outage {
+	int64_t			 from;		/* wall s; 0: none */
+	int64_t			 until, first_delivery, drained;	/* 0: not yet */
+	uint64_t		 messages, delivered;
+	bool			 held;
+	bool			 seen;		/* the store's newest row was taken */
+	char			*reason;
+};
+
 /* One destination: hosts that are tried in order, and the domains that go there. */
 struct deliver_dest {
 	struct deliver		*d;
@@ -151,6 +162,11 @@ struct deliver_dest {
 	bool			 put_off;	/* one of its domains has such mail */
 	char			*refusal;	/* the last 5xx in words; NULL none */
 	uint64_t		 drained;	/* messages since it went down */
+	struct deliver_outage	 outage;
+	bool			 unknown;	/* not tried since we started */
+	bool			 remembered;	/* it has a row in the store */
+	bool			 count;		/* wants to know what waits */
+	uint64_t		 messages;	/* … counted so far */
 };
 TAILQ_HEAD(deliver_dests, deliver_dest);
 
@@ -227,7 +243,7 @@ struct deliver {
 	int64_t			 offset;	/* wall - mono, ms */
 	int64_t			 clock_set;	/* mono ms: it jumped; 0 never */
 	int64_t			 started;	/* wall s */
-	int64_t			 counted;	/* mono ms of the last store_domains() for a log line */
+	bool			 counting;	/* the store is counting what waits */
 	bool			 census_due;	/* the store could not be asked */
 	bool			 begun;		/* it was, once */
 	uint32_t		 noise;
@@ -287,6 +303,19 @@ void	deliver_health_reason(struct deliver_dest *, const char *);	/* copied */
 void	deliver_health_new(struct deliver_dest *);
 void	deliver_health_free(struct deliver_dest *);
 
+void	deliver_health_restore(struct deliver_dest *, int64_t probe_after);	/* DOWN or HELD as it was */
+void	deliver_health_unknown(struct deliver_dest *, int64_t probe_after);	/* probed first */
+
+/* deliver_outage.c */
+void	deliver_remember(struct deliver_dest *);	/* down and held survive a restart */
+void	deliver_outage_began(struct deliver_dest *);
+void	deliver_outage_answered(struct deliver_dest *);
+void	deliver_outage_delivered(struct deliver_dest *);	/* a message */
+void	deliver_outage_held(struct deliver_dest *);
+void	deliver_outage_drained(struct deliver_dest *);
+void	deliver_outage_load(struct deliver *);	/* after the first census: what was remembered; then it begins */
+void	deliver_outage_free(struct deliver_dest *);
+
 /* deliver_guard.c */
 /* What one message's recipients said together. */
 struct deliver_judgement {
@@ -301,7 +330,7 @@ void	deliver_judge(struct deliver_session *, const struct deliver_judgement *);
 void	deliver_judge_idle(struct deliver_dest *);	/* nothing is due */
 bool	deliver_known(const struct deliver *, const char *address);	/* a recipient of the list */
 int64_t	deliver_canary_interval(const struct deliver_dest *);	/* ms: how long a refused message waits */
-void	deliver_guard_start(struct deliver_dest *);	/* the store has said what waits since before the start */
+void	deliver_guard_restore(struct deliver_dest *);	/* it was HELD when we were stopped */
 void	deliver_guard_rules(struct deliver_dest *);	/* after new rules */
 
 /* deliver_session.c */

@@ -139,6 +139,15 @@ destination_try(struct destination *d)
 	d->round = 0;
 }
 
+void
+destination_restore(struct destination *d, int64_t next_probe)
+{
+	assert(d->state == DEST_DOWN || d->state == DEST_HELD);
+	d->window = 1;
+	d->next_probe = next_probe;
+	destination_try(d);
+}
+
 static enum destination_trial
 hold(struct destination *d, int64_t again_after, int64_t now)
 {

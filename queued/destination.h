@@ -77,6 +77,8 @@ enum destination_trial destination_judge_idle(struct destination *, int64_t agai
 bool	destination_guard(struct destination *, unsigned canary, int64_t now);
 /* Begins a trial: mail waited when we started. */
 void	destination_try(struct destination *);
+/* DOWN or HELD since before we started (the holder has set it): on trial, tried at next_probe. */
+void	destination_restore(struct destination *, int64_t next_probe);
 /* HELD: the operator believes it; RAMPING on a new trial. */
 void	destination_release(struct destination *, int64_t now);
 /* The operator says: now. */

@@ -44,8 +44,9 @@ libqueue_a_SOURCES += queued/deliver.c queued/deliver.h queued/deliver_clock.c \
 	queued/smtp_client.h queued/smtp_machine.h queued/smtp_opening.c queued/smtp_state.c \
 	queued/smtp_transaction.c queued/smtp_verdict.c queued/smtp_xclient.c
 
-# what a destination may have
-libqueue_a_SOURCES += queued/deliver_caps.c queued/pace.c queued/pace.h
+# what a destination may have, and what is remembered of it
+libqueue_a_SOURCES += queued/deliver_caps.c queued/deliver_outage.c \
+	queued/pace.c queued/pace.h
 
 # connections
 libqueue_a_SOURCES += queued/smtp_io.c queued/smtp_io.h queued/smtp_io_bytes.c \

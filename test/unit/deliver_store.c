@@ -17,7 +17,7 @@
 #include "common/clock.h"
 #include "test/unit/deliver_world.h"
 
-enum kind { A_LEASE, A_AGED, A_SETTLE, A_BODY, A_DOMAINS };
+enum kind { A_LEASE, A_AGED, A_SETTLE, A_BODY, A_DOMAINS, A_DESTINATIONS, A_OUTAGES };
 struct answer {
 	enum kind	 kind;
 	void		*arg;		/* NULL: forgotten */
@@ -220,6 +220,15 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		case A_DOMAINS:
 			answer_domains(s, a);
 			break;
+		case A_DESTINATIONS:
+			if (a->arg != NULL)
+				((store_destinations_cb *)a->cb)(a->arg, STORE_OK, s->dest, s->ndest);
+			break;
+		case A_OUTAGES:
+			if (a->arg != NULL)
+				((store_outages_cb *)a->cb)(a->arg, STORE_OK, s->outage,
+				    s->noutage);
+			break;
 		}
 		free(a->domain);
 		free(a);
@@ -321,6 +330,68 @@ store_change(struct store *s, enum store_change change, const struct store_filte
 			s->held[i].due = clock_wall();
 }
 
+/* --- destinations -------------------------------------------------------- */
+
+void
+store_put_destination(struct store *s, const struct store_destination *row)
+{
+	size_t i = 0;
+
+	s->puts++;
+	while (i < s->ndest && strcmp(s->dest[i].destination, row->destination) != 0)
+		i++;
+	if (i < s->ndest) {
+		free(s->dest[i].destination);
+		free(s->dest[i].reason);
+		s->dest[i] = s->dest[--s->ndest];
+	}
+	if (row->reason == NULL)
+		return;
+	assert_true(s->ndest < sizeof(s->dest) / sizeof(s->dest[0]));
+	s->dest[s->ndest] = *row;
+	s->dest[s->ndest].destination = xstrdup(row->destination);
+	s->dest[s->ndest++].reason = xstrdup(row->reason);
+}
+
+void
+store_destinations(struct store *s, store_destinations_cb *cb, void *arg)
+{
+	struct answer a = { .kind = A_DESTINATIONS, .arg = arg, .cb = (void (*)(void))cb };
+
+	ask(s, &a);
+}
+
+void
+store_put_outage(struct store *s, const struct store_outage *row)
+{
+	size_t i = 0;
+
+	while (i < s->noutage && (strcmp(s->outage[i].destination, row->destination) != 0 ||
+	    s->outage[i].from != row->from))
+		i++;
+	if (i == s->noutage) {
+		assert_true(s->noutage < sizeof(s->outage) / sizeof(s->outage[0]));
+		s->noutage++;
+	} else {
+		free(s->outage[i].destination);
+		free(s->outage[i].reason);
+	}
+	s->outage[i] = *row;
+	s->outage[i].destination = xstrdup(row->destination);
+	s->outage[i].reason = xstrdup(row->reason);
+}
+
+void
+store_outages(struct store *s, const char *destination, size_t max, store_outages_cb *cb,
+    void *arg)
+{
+	struct answer a = { .kind = A_OUTAGES, .arg = arg, .cb = (void (*)(void))cb };
+
+	assert_null(destination);
+	assert_true(max > 0);
+	ask(s, &a);
+}
+
 void
 store_shift_clock(struct store *s, int64_t delta)
 {
@@ -367,6 +438,14 @@ deliver_store_close(struct store *s)
 			free(h->rcpt[k]);
 			free(h->reply[k]);
 		}
+	}
+	for (size_t i = 0; i < s->ndest; i++) {
+		free(s->dest[i].destination);
+		free(s->dest[i].reason);
+	}
+	for (size_t i = 0; i < s->noutage; i++) {
+		free(s->outage[i].destination);
+		free(s->outage[i].reason);
 	}
 	free(s->held);
 	event_free(s->tick);

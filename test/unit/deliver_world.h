@@ -49,6 +49,11 @@ struct store {
 	bool			 fail_lease, fail_body;
 	unsigned		 leases, settles, changes, waiting;
 	int64_t			 shifted;
+	struct store_destination dest[8];	/* remembered */
+	size_t			 ndest;
+	struct store_outage	 outage[8];	/* in the order they began */
+	size_t			 noutage;
+	unsigned		 puts;		/* of destinations */
 };
 
 /* --- the primary --------------------------------------------------------- */
