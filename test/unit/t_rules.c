@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <malloc.h>
@@ -97,6 +98,88 @@ test_domain(void **state)
 	assert_string_equal(ruleset_domain(set, "a.test")->destination, "mx.a.test:25");
 	assert_string_equal(ruleset_domain(set, "c.test")->destination, "mx.a.test:25");
 	assert_int_equal(ruleset_domain(set, "a.test")->schedule->nsteps, 5);
+	ruleset_unref(&set);
+	rules_close(&r);
+}
+
+/* What has no row of its own: the rule, and who may be asked about. */
+static void
+test_derived(void **state)
+{
+	static const unsigned char inner[] = { 192, 0, 2, 200 }, outer[] = { 192, 0, 3, 1 };
+	const struct rulesdb *t = *state;
+	struct rules *r = open_rules(t);
+	struct ruleset *set = rules_current(r);
+	const struct rules_domain *d = ruleset_derived_rule(set);
+	char *why = NULL;
+
+	assert_int_equal(ruleset_nmx_networks(set), 0);
+	assert_int_equal(ruleset_derived(set, "a.test"), DERIVED_ASK);
+	assert_false(ruleset_mx_network(set, AF_INET, inner));
+	assert_string_equal(d->name, "");
+	assert_string_equal(d->destination, "");
+	assert_int_equal(d->route.kind, ROUTE_MX);
+	assert_string_equal(d->route.mx, "");
+	assert_int_equal(d->route.mx_port, 25);
+	assert_int_equal(d->route.tls, TLS_MAY);
+	assert_int_equal(d->route.client, CLIENT_XFORWARD);
+	assert_int_equal(d->bounce, BOUNCE_SPF_PASS);
+	assert_int_equal(d->recipients, RECIPIENTS_VERIFY);
+	assert_ptr_equal(d->schedule, ruleset_schedule(set, "default"));
+	ruleset_unref(&set);
+
+	rulesdb_sql(t, "INSERT INTO mx_network VALUES ('192.0.2.0/24', 'a'), ('192.0.2.192/26', 'b');"
+	    "INSERT INTO turn_network (network) VALUES ('192.0.3.1');"
+	    "INSERT INTO mx_domain VALUES ('z.test', 'never', 'why'), ('a.test', 'always', '')");
+	assert_int_equal(rules_poll(r, &why), 1);
+	set = rules_current(r);
+	assert_int_equal(ruleset_nmx_networks(set), 2);
+	assert_true(ruleset_mx_network(set, AF_INET, inner));
+	assert_false(ruleset_mx_network(set, AF_INET, outer));
+	assert_true(ruleset_turn_network(set, AF_INET, outer));
+	assert_int_equal(ruleset_derived(set, "A.Test"), DERIVED_ALWAYS);
+	assert_int_equal(ruleset_derived(set, "z.test"), DERIVED_NEVER);
+	assert_string_equal(ruleset_mx_domain_at(set, 1)->note, "why");
+	/* it does not make the domain one of ours by itself */
+	assert_null(ruleset_domain(set, "a.test"));
+	ruleset_unref(&set);
+	rules_close(&r);
+}
+
+/* Domains that differ in nothing that makes a route share the destination; others do not. */
+static void
+test_destinations(void **state)
+{
+	static const struct {
+		const char	*name, *want;
+	} row[] = {
+		{ "a.test", "h:25+i:25" }, { "b.test", "h:25+i:25" }, { "c.test", "h:25+i:25" },
+		{ "d.test", "h:25+i:25;tls=verify" }, { "e.test", "h:25+i:25;source=::1" },
+		{ "f.test", "mx:f.test:25" }, { "g.test", "mx:f.test:25" }, { "i.test", "turn:i.test" },
+		{ "j.test", "h:25+i:25;client=none" },
+	};
+	const struct rulesdb *t = *state;
+
+	rulesdb_sql(t, "INSERT INTO domain (name, primaries, tls, source, client, concurrency,"
+	    " delivery_id) VALUES"
+	    " ('a.test', 'i+h', 'may', '', 'xforward', 0, 0),"
+	    " ('b.test', 'H:25 + i', 'may', '', 'xforward', 0, 0),"
+	    " ('c.test', 'i+h', 'may', '', 'xforward', 4, 1),"
+	    " ('d.test', 'i+h', 'verify', '', 'xforward', 0, 0),"
+	    " ('e.test', 'i+h', 'may', '::1', 'xforward', 0, 0),"
+	    " ('f.test', 'mx', 'may', '', 'xforward', 0, 0),"
+	    " ('g.test', 'mx:f.test', 'may', '', 'xforward', 0, 0),"
+	    " ('i.test', 'turn', 'may', '', 'xforward', 0, 0),"
+	    " ('j.test', 'i+h', 'may', '', 'none', 0, 0)");
+
+	struct rules *r = open_rules(t);
+	struct ruleset *set = rules_current(r);
+
+	for (size_t i = 0; i < COUNT(row); i++)
+		assert_string_equal(ruleset_domain(set, row[i].name)->destination, row[i].want);
+	assert_int_equal(ruleset_domain(set, "c.test")->concurrency, 4);
+	assert_true(ruleset_domain(set, "c.test")->delivery_id);
+	assert_int_equal(ruleset_domain(set, "i.test")->route.kind, ROUTE_TURN);
 	ruleset_unref(&set);
 	rules_close(&r);
 }
@@ -237,6 +320,44 @@ test_refusals(void **state)
 		{ "PRAGMA user_version = 0", "schema 0 is unknown" },
 		{ "PRAGMA application_id = 1", "not a Holdfast rules database" },
 		{ "DROP TABLE setting", "no such table: setting" },
+		{ "DROP TABLE turn_network", "no such table: turn_network" },
+		{ "UPDATE domain SET tls_pin = 'x'", "domain ok.test: tls_pin: `x': a pin is" },
+		{ "UPDATE domain SET tls_name = 'a b'", "domain ok.test: tls_name: `a b'" },
+		{ "UPDATE domain SET tls_ca = '/a;b'", "domain ok.test: tls_ca: `/a;b'" },
+		{ "UPDATE domain SET source = 'h'", "domain ok.test: source: `h': not an IPv4" },
+		{ "UPDATE domain SET primaries = 'mx,h'", "domain ok.test: primaries: `mx,h': `mx' and" },
+		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET client = 'x'",
+		  "domain ok.test: client: `x' is not none, xforward or xclient" },
+		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET bounce = 'x'",
+		  "domain ok.test: bounce: `x' is not spf-pass or never" },
+		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET concurrency = 1001",
+		  "domain ok.test: concurrency: 1001 is not between 0 and 1000" },
+		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET message_rate = -1",
+		  "domain ok.test: message_rate: -1 is not between" },
+		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET tls = 'pinned'",
+		  "domain ok.test: tls_pin: is empty" },
+		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET tls_ca = 'a'",
+		  "domain ok.test: tls_ca: `a' is not an absolute path" },
+		{ "UPDATE schedule SET warn_after = '28d'",
+		  "schedule default: warn_after: 28d is not shorter than the lifetime, 28d" },
+		{ "UPDATE schedule SET warn_after = 'x'", "schedule default: warn_after: `x' is neither" },
+		{ "PRAGMA ignore_check_constraints = ON; UPDATE schedule SET at_end = 'x'",
+		  "schedule default: at_end: `x' is not quarantine" },
+		{ "INSERT INTO setting VALUES ('operator', 'a b')", "setting operator: value: `a b'" },
+		{ "INSERT INTO setting VALUES ('digest_hour', '25')", "25 is not between 0 and 24" },
+		{ "INSERT INTO setting VALUES ('turn_delay', '1m')", "1m is not between 0 and 30 sec" },
+		{ "PRAGMA ignore_check_constraints = ON; INSERT INTO setting VALUES ('x', '1')",
+		  "setting x: no setting has this name" },
+		{ "INSERT INTO mx_network (network) VALUES ('192.0.2.1/24')",
+		  "mx_network 192.0.2.1/24: network: `192.0.2.1/24' has bits set" },
+		{ "INSERT INTO mx_network (network) VALUES ('2001:DB8::/32')",
+		  "mx_network 2001:DB8::/32: network: is written 2001:db8::/32" },
+		{ "INSERT INTO turn_network (network) VALUES ('here')",
+		  "turn_network here: network: `here' is not a network" },
+		{ "PRAGMA ignore_check_constraints = ON; INSERT INTO mx_domain VALUES"
+		  " ('A.test', 'never', '')", "mx_domain A.test: name: not in lower case" },
+		{ "PRAGMA ignore_check_constraints = ON; INSERT INTO mx_domain VALUES"
+		  " ('a.test', 'ask', '')", "mx_domain a.test: serve: `ask' is not always or never" },
 	};
 
 	for (size_t i = 0; i < COUNT(row); i++) {
@@ -477,7 +598,8 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rulesdb_setup, rulesdb_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_empty), T(test_domain), T(test_lookups), cmocka_unit_test(test_refusals),
+		T(test_empty), T(test_domain), T(test_derived), T(test_destinations),
+		T(test_lookups), cmocka_unit_test(test_refusals),
 		T(test_reload), T(test_locked_is_no_change), T(test_replaced_file),
 		T(test_not_a_database), T(test_many), T(test_threads),
 	};
