@@ -36,6 +36,38 @@ def cli(lab):
     unknown = holdfast.cli('domain', 'show', 'no-such.test', check=False)
     check(unknown.returncode != 0 and 'no-such.test' in unknown.stderr, 'an unknown domain is an error')
 
+    # --- schedules, settings, lists --------------------------------------------------
+    holdfast.cli('schedule', 'add', 'quick', '5s 10s*', '--lifetime', '1m', '--jitter', '0',
+                 '--warn-after', '20s', '--at-end', 'hold')
+    begin = time.time()
+    events = holdfast.json('schedule', 'show', 'quick')
+    same([(e['event'], e['after']) for e in events],
+         [('attempt', 0), ('attempt', 5), ('attempt', 15), ('warning', 20), ('attempt', 25), ('attempt', 35),
+          ('attempt', 45), ('attempt', 55), ('attempt', 60), ('end', 60)], 'schedule show --json')
+    check(0 <= events[0]['time'] - int(begin) <= 10, f'from now on: {events[0]} at {begin}')
+    check(all(e['time'] - e['after'] == events[0]['time'] for e in events), f'the times: {events}')
+    same(events[-1]['action'], 'hold', 'what happens at the end')
+    holdfast.cli('domain', 'set', 'example.test', '--schedule', 'quick', '--client', 'none',
+                 '--concurrency', '7')
+    used = holdfast.cli('schedule', 'remove', 'quick', check=False)
+    check(used.returncode == 65 and 'example.test' in used.stderr, f'a schedule in use: {used.stderr}')
+    shown = holdfast.json('domain', 'show', 'example.test')[0]
+    same([shown[key] for key in ('schedule', 'client', 'concurrency', 'destination')],
+         ['quick', 'none', 7, f'127.0.0.1:{primary.port};client=none'], 'domain show after set')
+    holdfast.cli('domain', 'set', 'example.test', '--schedule', 'default', '--client', 'xforward')
+    holdfast.cli('schedule', 'remove', 'quick')
+    holdfast.cli('rule', 'set', 'global.concurrency', '5')
+    holdfast.cli('rule', 'add', 'mx_network', '2001:DB8::/32', '--note', 'ours')
+    rules = holdfast.json('rule', 'list')
+    same([(r['value'], r['default']) for r in rules if r.get('name') == 'global.concurrency'],
+         [('5', '20')], 'a setting')
+    same([r for r in rules if r['kind'] == 'mx_network'],
+         [{'kind': 'mx_network', 'value': '2001:db8::/32', 'note': 'ours'}], 'a network')
+    same(holdfast.cli('rule', 'add', 'mx_network', '10.1.0.0/8', check=False).returncode, 65,
+         'a network with bits behind its length')
+    holdfast.cli('rule', 'remove', 'mx_network', '2001:db8::/32')
+    holdfast.cli('rule', 'unset', 'global.concurrency')
+
     # --- without queued ---------------------------------------------------------------
     alone = holdfast.cli('queue', 'count', check=False)
     same(alone.returncode, 69, f'exit status while queued is down: {alone.stderr}')
@@ -100,7 +132,8 @@ def cli(lab):
     primary.start()
     holdfast.cli('flush')
     wait_until(lambda: len(primary.messages) == begin + 1, 3, 'flush')
-    for command in ([], ['domain'], ['domain', 'add'], ['recipient', 'import'], ['queue'],
+    for command in ([], ['domain'], ['domain', 'add'], ['recipient', 'import'], ['schedule'],
+                    ['schedule', 'show'], ['rule'], ['rule', 'set'], ['queue'],
                     ['queue', 'list'], ['primary'], ['flush'], ['status'], ['init']):
         help_text = holdfast.cli(*command, '--help').stdout
         check('holdfast' in help_text and len(help_text.splitlines()) > 2, f'{command} --help')
