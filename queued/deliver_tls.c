@@ -2,18 +2,12 @@
  * deliver_tls.c -- from a destination and a host to the TLS that a connection needs.
  *
  * For most levels the rule says it all. Level dane asks the DNS before each connection (libunbound
- * keeps the answers as long as they live), by RFC 7672 2.2:
+ * keeps the answers as long as they live); dane.c says what follows:
  *
- *	the host's address, securely? -> the TLSA base domain is what its CNAMEs lead to, else the
- *	host itself (2.2.2) -> _port._tcp.base TLSA, securely?
- *
- *	usable records		TLS, and the certificate must match
- *	securely none, or the	as `may': somebody who could strip TLS there could
- *	zone is not signed	strip it anyway; said once for each host
- *	no answer, a forged one	this host cannot be used now: the next, or the destination is down
- *
- * An address look-up that fails must not read as "no TLSA", or an attacker who
- * drops packets would switch the protection off.
+ *	records that hold	TLS, and the certificate must match
+ *	surely none		as `may': somebody who could strip TLS there could
+ *				strip it anyway; said once for each host
+ *	nobody knows		this host cannot be used now: the next, or the destination is down
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -24,9 +18,8 @@
 #include "common/clock.h"
 #include "common/dns.h"
 #include "common/log.h"
+#include "queued/dane.h"
 #include "queued/deliver_private.h"
-
-enum dane_step { DANE_ADDRESS, DANE_ALIAS, DANE_TLSA_CANONICAL, DANE_TLSA_HOST };
 
 struct deliver_dane {
 	struct deliver_session	*s;
@@ -153,39 +146,27 @@ on_answer(void *arg, const struct dns_answer *a)
 	struct deliver_dane *dane = arg;
 	const char *host = host_of(dane->s)->name;
 
-	if (a->status == DNS_FAILED || a->status == DNS_BOGUS) {
+	switch (dane_next(dane->step, a)) {
+	case DANE_ASK_ALIAS:
+		ask_host(dane, DANE_ALIAS, DNS_CNAME);
+		return;
+	case DANE_ASK_CANONICAL:
+		ask_tlsa(dane, DANE_TLSA_CANONICAL, a->canonical);
+		return;
+	case DANE_ASK_HOST:
+		ask_tlsa(dane, DANE_TLSA_HOST, host);
+		return;
+	case DANE_FOUND:
+		found(dane, a);
+		return;
+	case DANE_NONE:
+		none(dane, "no TLSA");
+		return;
+	case DANE_UNSIGNED:
+		none(dane, "its zone is not signed");
+		return;
+	case DANE_UNUSABLE:
 		unusable(dane, a);
-		return;
-	}
-	switch (dane->step) {
-	case DANE_ADDRESS:
-		if (a->secure && a->canonical != NULL)
-			ask_tlsa(dane, DANE_TLSA_CANONICAL, a->canonical);
-		else if (a->secure)
-			ask_tlsa(dane, DANE_TLSA_HOST, host);
-		else if (a->canonical != NULL)
-			ask_host(dane, DANE_ALIAS, DNS_CNAME);
-		else
-			none(dane, "its zone is not signed");
-		return;
-	case DANE_ALIAS:
-		/* The alias may be signed where its target is not. */
-		if (a->secure)
-			ask_tlsa(dane, DANE_TLSA_HOST, host);
-		else
-			none(dane, "its zone is not signed");
-		return;
-	case DANE_TLSA_CANONICAL:
-		if (a->status == DNS_OK && a->secure)
-			found(dane, a);
-		else
-			ask_tlsa(dane, DANE_TLSA_HOST, host);
-		return;
-	case DANE_TLSA_HOST:
-		if (a->status == DNS_OK && a->secure)
-			found(dane, a);
-		else
-			none(dane, "no TLSA");
 		return;
 	}
 }

@@ -49,7 +49,7 @@ libqueue_a_SOURCES += queued/deliver_caps.c queued/deliver_outage.c \
 	queued/pace.c queued/pace.h
 
 # connections
-libqueue_a_SOURCES += queued/smtp_io.c queued/smtp_io.h queued/smtp_io_bytes.c \
+libqueue_a_SOURCES += queued/dane.c queued/dane.h queued/smtp_io.c queued/smtp_io.h queued/smtp_io_bytes.c \
 	queued/smtp_io_private.h queued/tls.c queued/tls.h queued/tls_client.c queued/tls_dane.c \
 	queued/tls_private.h queued/tls_server.c queued/tls_verify.c
 

@@ -110,6 +110,17 @@ sender(const json_t *message)
 	return s[0] != '\0' ? s : "<>";
 }
 
+static void
+print_down(const struct listing *l, const json_t *d)
+{
+	const char *reason = out_str(d, "reason");
+
+	(void)printf("waits for %s, which is %s%s%s", out_safe(out_str(d, "destination")),
+	    out_on(l->c, OUT_BAD), out_safe(out_str(d, "state")), out_off(l->c));
+	if (*reason != '\0')
+		(void)printf(": %s", out_safe(reason));
+}
+
 /* When a queued recipient is tried next, or what it waits for. */
 static void
 print_next(const struct listing *l, const json_t *r)
@@ -125,8 +136,7 @@ print_next(const struct listing *l, const json_t *r)
 	else if (d == NULL)
 		(void)printf("due now");
 	else
-		(void)printf("waits for %s, which is %s%s%s", out_safe(out_str(d, "destination")),
-		    out_on(l->c, OUT_BAD), out_safe(out_str(d, "state")), out_off(l->c));
+		print_down(l, d);
 	free(domain);
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """STARTTLS towards the primary: used when offered, and never a reason to lose mail."""
 from lib import smtp
+from lib.ca import Certificate
 from lib.lab import check, same, scenario
 from lib.primary import CLOSE, certificate
 from lib.process import wait_until
@@ -9,6 +10,47 @@ from lib.process import wait_until
 def send(holdfast, domain):
     same(smtp.lmtp(holdfast.lmtp_socket, 'ann@sender.example', [f'joe@{domain}'],
                    smtp.text(domain))[0].code, 250, domain)
+
+
+def cut_off(holdfast, primary):
+    """TLS ends in the middle of a message: half of it is none, and later it arrives whole."""
+    def cut(session):
+        session.wfile.write(b'354 Go\r\n')
+        session.rfile.read(1000)
+        return CLOSE
+
+    before = len(primary.messages)
+    primary.extensions = ('PIPELINING', '8BITMIME')         # no CHUNKING: DATA
+    primary.script['data'] = cut
+    same(smtp.lmtp(holdfast.lmtp_socket, 'ann@sender.example', ['joe@offers.test'],
+                   smtp.text('large', ('x' * 70 + '\r\n') * 30000))[0].code, 250, 'a large message')
+    wait_until(lambda: 'while sending message content' in holdfast.queued.log(), 10, 'the cut')
+    same(len(primary.messages), before, 'messages of which only a part was sent')
+    primary.script.clear()
+    wait_until(lambda: len(primary.messages) == before + 1, 20, 'the large message')
+    wait_until(lambda: holdfast.held() == 0, 10, 'the queue to be empty')
+    check(len(primary.messages[-1].data) > 2000000, 'the whole message')
+
+
+def injected(lab, holdfast, context):
+    """Somebody in between adds a reply after the 220 of STARTTLS, at every level (RFC 3207 6)."""
+    own = Certificate(lab.path('tls.crt'), lab.path('tls.key'))
+    options = {'may': (), 'verify': ('--tls-ca', own.cert, '--tls-name', 'primary.test'),
+               'pinned': ('--tls-pin', own.pin)}
+    primaries = {}
+    for level, more in options.items():
+        p = primaries[level] = lab.fake_primary(tls=context, script={
+            'starttls': b'220 2.0.0 Go ahead\r\n250-primary.test\r\n250 PIPELINING\r\n'}).start()
+        holdfast.domain(f'{level}.injected.test', p.port, (), '--recipients', 'any', '--tls', level,
+                        *more)
+        send(holdfast, f'{level}.injected.test')
+    for level, p in primaries.items():
+        wait_until(lambda: f'127.0.0.1[127.0.0.1]:{p.port}: plaintext after the reply to STARTTLS'
+                   in holdfast.queued.log(), 10, f'the reason at level {level}')
+        check(not any(c.startswith(b'MAIL') for c in p.commands), f'no mail goes out at {level}')
+        p.script.clear()
+        wait_until(lambda: len(p.messages) == 1, 20, f'the message at level {level}')
+        check(p.tls_sessions > 0, f'{level} used TLS')
 
 
 @scenario(limit=60)
@@ -43,3 +85,5 @@ def tls(lab):
     holdfast.cli('flush')
     wait_until(lambda: len(breaks.messages) == 1, 20, 'breaks.test')
     wait_until(lambda: holdfast.held() == 0, 10, 'the queue to be empty')
+    injected(lab, holdfast, context)
+    cut_off(holdfast, offers)

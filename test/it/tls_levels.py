@@ -159,6 +159,10 @@ def tls_levels(lab):
     same(holdfast.held(), held, 'held messages')
     for message in holdfast.queue():
         same(message['state'], 'queued', 'a held message is as before')
+        same(message['recipients'][0]['attempts'], 0, 'no attempt is charged')
+    listed = holdfast.cli('queue', 'list').stdout
+    for outcome in expected.values():
+        check(outcome in ('tls', 'clear') or outcome in listed, f'queue list: {outcome}')
     mended(holdfast, postfix, what, ca)
     resumed(holdfast, postfix)
     wrong_pin(holdfast, what)
