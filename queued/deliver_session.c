@@ -121,6 +121,18 @@ judge_end(const struct deliver_session *s, const struct smtp_verdict *v)
 	return what;
 }
 
+/* The reason is logged once: with the destination's change, if there is one. */
+static void
+report_end(struct deliver_session *s, enum outcome_dest what, const char *reason)
+{
+	struct deliver_dest *dest = s->dest;
+	enum destination_state before = dest->health.state;
+
+	deliver_outcome(dest, s, what, reason);
+	if (dest->health.state != DEST_DOWN || before == DEST_DOWN)
+		log_info("session ended: %s", reason);
+}
+
 /* The machine is closed after a failure of an established session. */
 static void
 session_failed(struct deliver_session *s)
@@ -135,12 +147,10 @@ session_failed(struct deliver_session *s)
 	}
 	what = judge_end(s, v);
 	reason = deliver_session_reason(s, v);
-	if (v->phase != SMTP_READY || what == OUTCOME_DEAD)
-		log_info("session ended: %s", reason);
 	if (s->job != NULL)
 		settle_now(s);
 	if (v->phase != SMTP_READY || what == OUTCOME_DEAD)
-		deliver_outcome(s->dest, s, what, reason);
+		report_end(s, what, reason);
 	free(reason);
 	deliver_session_end(s);
 }
