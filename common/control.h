@@ -10,7 +10,7 @@
  * Commands of holdfast-queued (arguments -> answer lines; DESIGN names what outsiders rely on):
  *   status         -> {version, pid, started, hostname, rules, store, messages, recipients, bytes,
  *                      held, quarantined, oldest, sessions, accepted, refused, destinations,
- *                      destinations_down}
+ *                      destinations_down, destinations_held}
  *   queue.count    -> {messages, recipients, bytes}
  *   queue.list     domain? state? sender? recipient? id?
  *                      -> one line a message, with postqueue -j's names; a recipient that may have
@@ -20,7 +20,9 @@
  *   queue.hold, queue.release, queue.retry, queue.delete
  *                  id | domain | all:true, and state? sender? recipient?
  *                      -> {changed:N} (recipients)
- *   primary.list   -> one line a destination
+ *   primary.list   destination?  -> one line a destination (its name, or a domain that goes there)
+ *   primary.history destination?  -> one line an outage, newest first
+ *   primary.release destination  -> ends the guard of one that is held
  *   flush          domain?  -> {changed:N}; deferred mail is due now, primaries that are down are
  *                      probed now
  *

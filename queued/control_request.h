@@ -55,6 +55,7 @@ int	request_filter(struct request *);
 control_handler control_queue_count, control_queue_list, control_queue_show, control_queue_cat;
 control_handler control_queue_hold, control_queue_release, control_queue_retry,
     control_queue_delete;
-control_handler control_primary_list, control_flush, control_status;
+control_handler control_primary_list, control_primary_history, control_primary_release;
+control_handler control_flush, control_status;
 
 #endif

@@ -73,6 +73,8 @@ static const struct {
 	{ "queue.retry", control_queue_retry },
 	{ "queue.delete", control_queue_delete },
 	{ "primary.list", control_primary_list },
+	{ "primary.history", control_primary_history },
+	{ "primary.release", control_primary_release },
 	{ "flush", control_flush },
 };
 

@@ -1,5 +1,5 @@
 /*
- * control_status.c -- the commands that look at the whole: status, primary list.
+ * control_status.c -- the command that looks at the whole: status.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -16,71 +16,18 @@
 #include "queued/lmtp_server.h"
 
 struct primaries {
-	struct request			*request;
-	const struct store_domain	*waiting;
-	size_t				 n;
-	unsigned			 destinations, down;
+	unsigned	 all, down, held;
 };
-
-static int
-by_domain(const void *name, const void *row)
-{
-	return strcmp(name, ((const struct store_domain *)row)->domain);
-}
-
-static void
-primary_line(void *arg, const struct destination_info *d)
-{
-	struct primaries *p = arg;
-	json_t *domains = json_array();
-	uint64_t messages = 0;
-	const struct store_domain *row;
-	json_t *line;
-	size_t i;
-
-	for (i = 0; i < d->ndomains; i++) {
-		json_array_append_new(domains, request_text(d->domains[i]));
-		row = p->n == 0 ? NULL : bsearch(d->domains[i], p->waiting, p->n,
-		    sizeof(*p->waiting), by_domain);
-		if (row != NULL)
-			messages += row->messages;
-	}
-	line = json_pack("{s:s,s:s,s:I,s:I,s:I,s:i,s:i}",
-	    "destination", d->name, "state", destination_state_name(d->state),
-	    "since", (json_int_t)d->since, "messages", (json_int_t)messages,
-	    "next_probe", (json_int_t)d->next_probe, "concurrency", (int)d->concurrency,
-	    "window", (int)d->window);
-	json_object_set_new(line, "reason", request_text(d->reason));
-	json_object_set_new(line, "domains", domains);
-	request_line(p->request, line);
-}
-
-static void
-primary_got(void *arg, enum store_result result, const struct store_domain *v, size_t n)
-{
-	struct primaries p = { arg, v, n, 0, 0 };
-
-	if (result != STORE_OK) {
-		request_store_fault(p.request, result, NULL);
-		return;
-	}
-	deliver_each(p.request->view->deliver, primary_line, &p);
-	request_done(p.request, NULL);
-}
-
-void
-control_primary_list(struct request *r)
-{
-	store_domains(r->view->store, primary_got, r);
-}
 
 static void
 count_destination(void *arg, const struct destination_info *d)
 {
 	struct primaries *p = arg;
 
-	p->destinations++;
-	if (d->state != DEST_UP && d->state != DEST_RAMPING)
+	p->all++;
+	if (d->state == DEST_HELD && d->next_probe != 0)	/* else: no rule names it */
+		p->held++;
+	else if (d->state != DEST_UP && d->state != DEST_RAMPING)
 		p->down++;
 }
 
@@ -88,17 +35,18 @@ static json_t *
 status_json(const struct request *r)
 {
 	const struct control_view *v = r->view;
-	struct primaries p = { NULL, NULL, 0, 0, 0 };
+	struct primaries p = { 0, 0, 0 };
 	struct lmtp_stats in;
 	json_t *line;
 
 	deliver_each(v->deliver, count_destination, &p);
 	lmtp_server_stats(v->lmtp, &in);
-	line = json_pack("{s:s,s:i,s:I,s:i,s:I,s:I,s:i,s:i}",
+	line = json_pack("{s:s,s:i,s:I,s:i,s:I,s:I,s:i,s:i,s:i}",
 	    "version", PACKAGE_VERSION, "pid", (int)getpid(), "started", (json_int_t)v->started,
 	    "sessions", (int)in.sessions, "accepted", (json_int_t)in.accepted,
 	    "refused", (json_int_t)in.refused,
-	    "destinations", (int)p.destinations, "destinations_down", (int)p.down);
+	    "destinations", (int)p.all, "destinations_down", (int)p.down,
+	    "destinations_held", (int)p.held);
 	json_object_set_new(line, "hostname", request_text(v->conf->hostname));
 	json_object_set_new(line, "rules", request_text(rules_state(v->rules)));
 	json_object_set_new(line, "store", request_text(store_state(v->store)));

@@ -254,6 +254,14 @@ each_dest(struct deliver_dest *dest, void (*fn)(void *, const struct destination
 	free(names);
 }
 
+const char *
+deliver_destination(struct deliver *d, const char *name)
+{
+	struct deliver_dest *dest = deliver_route_find(d, name);
+
+	return dest != NULL ? dest->name : NULL;
+}
+
 /* Mail that no rule routes shows up as a destination of its own, held. */
 static void
 each_orphan(struct deliver *d, void (*fn)(void *, const struct destination_info *), void *arg)

@@ -37,6 +37,8 @@ void	deliver_flush(struct deliver *, const char *domain);
  * held by that name.
  */
 bool	deliver_release(struct deliver *, const char *name);
+/* The destination with that name, or to which that domain's mail goes; lends its name. NULL: none. */
+const char *deliver_destination(struct deliver *, const char *name);
 /*
  * ATRN: a primary has called us and reversed the roles. Takes over the connected io (its handlers
  * are replaced): the mail of these domains goes over it until none is left or it breaks;

@@ -91,7 +91,7 @@ tell_count(struct deliver_dest *dest, bool known)
 	if (dest->outage.until == 0) {
 		log_down(dest, text);
 	} else if (known) {
-		dest->outage.messages = dest->messages + dest->outage.delivered;
+		dest->outage.messages = dest->messages;
 		put(dest);
 	}
 }
@@ -116,7 +116,7 @@ counted(void *arg, enum store_result result, const struct store_domain *v, size_
 	}
 }
 
-/* The answer serves all that ask until it comes. */
+/* The answer serves all that ask until it comes; the store counts before what is settled after this. */
 static void
 count(struct deliver_dest *dest)
 {

@@ -59,6 +59,7 @@ libqueue_a_SOURCES += queued/bounce_rate.c queued/bounce_rate.h queued/deliver_a
 # the daemon
 sbin_PROGRAMS += holdfast-queued
 holdfast_queued_SOURCES = queued/main.c queued/control_server.c queued/control_server.h \
-	queued/control_request.h queued/control_queue.c queued/control_status.c
+	queued/control_request.h queued/control_primary.c queued/control_queue.c \
+	queued/control_status.c
 holdfast_queued_LDADD = $(QUEUE_LIBS)
 dist_man_MANS += packaging/man/holdfast-queued.8

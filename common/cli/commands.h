@@ -20,7 +20,8 @@ extern const struct command command_rule_list, command_rule_set, command_rule_un
 extern const struct command command_queue_count, command_queue_list, command_queue_show,
 	    command_queue_cat, command_queue_retry, command_queue_hold, command_queue_release,
 	    command_queue_delete;
-extern const struct command command_primary_list;
+extern const struct command command_primary_list, command_primary_show,
+	    command_primary_history, command_primary_release;
 extern const struct command command_flush;
 extern const struct command command_status;
 

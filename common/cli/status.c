@@ -3,8 +3,10 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "common/cli/access.h"
 #include "common/cli/commands.h"
@@ -21,12 +23,20 @@ print_state(const struct cli *c, const char *what, const char *state)
 	    out_off(c));
 }
 
+struct asked {
+	const struct cli *c;
+	bool		 held;		/* a primary is */
+};
+
 static void
 print_status(void *arg, json_t *s)
 {
-	const struct cli *c = arg;
+	struct asked *a = arg;
+	const struct cli *c = a->c;
 	int64_t now = clock_wall(), down = out_int(s, "destinations_down");
+	int64_t held = out_int(s, "destinations_held");
 
+	a->held = held > 0;
 	if (c->json) {
 		out_json_lent(s);
 		return;
@@ -48,16 +58,24 @@ print_status(void *arg, json_t *s)
 	(void)printf("intake        %s now, %s accepted since the start\n",
 	    out_count((uint64_t)out_int(s, "sessions"), "session", "sessions"),
 	    out_count((uint64_t)out_int(s, "accepted"), "message", "messages"));
-	(void)printf("primaries     %s, %s%lld down%s\n",
+	(void)printf("primaries     %s, %s%lld down%s",
 	    out_count((uint64_t)out_int(s, "destinations"), "destination", "destinations"),
 	    out_on(c, down > 0 ? OUT_BAD : OUT_PLAIN), (long long)down,
 	    down > 0 ? out_off(c) : "");
+	if (held > 0)
+		(void)printf(", %s%lld held%s for refusing what the list knows\n"
+		    "              see `holdfast primary list'; `holdfast primary release' ends it",
+		    out_on(c, OUT_BAD), (long long)held, out_off(c));
+	(void)printf("\n");
 }
 
 static int
 status(struct cli *c)
 {
-	return cli_ask(c, json_pack("{s:s}", "cmd", "status"), print_status, c, NULL);
+	struct asked a = { c, false };
+	int rc = cli_ask(c, json_pack("{s:s}", "cmd", "status"), print_status, &a, NULL);
+
+	return rc == EX_OK && a.held ? EX_TEMPFAIL : rc;
 }
 
 const struct command command_status = {

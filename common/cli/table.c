@@ -19,7 +19,8 @@ const struct command *const cli_commands[] = {
 	&command_rule_remove,
 	&command_queue_count, &command_queue_list, &command_queue_show, &command_queue_cat,
 	&command_queue_retry, &command_queue_hold, &command_queue_release, &command_queue_delete,
-	&command_primary_list,
+	&command_primary_list, &command_primary_show, &command_primary_history,
+	&command_primary_release,
 	&command_flush,
 	&command_status,
 	NULL
