@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libchecks.a
 libchecks_a_SOURCES = milter/argv.c milter/argv.h milter/callbacks.c milter/callbacks.h \
 	milter/check_recipient.c milter/check_size.c milter/checks.c milter/checks.h \
+	milter/derived.c milter/derived.h \
 	milter/engine.c milter/engine.h milter/handover.c milter/handover.h \
 	milter/lmtp_client.c milter/lmtp_client.h milter/service.c milter/service.h \
 	milter/session.c milter/session.h milter/session_answer.c milter/session_message.c \

@@ -403,7 +403,8 @@ main(int argc, char **argv)
 		conf_free(&conf);
 		return EX_OK;
 	}
-	service = service_new(conf, rules);
+	if ((service = service_new(conf, rules, &why)) == NULL)
+		die(EX_CONFIG, why);
 	callbacks_serve(service);
 	if (callbacks_register() == -1)
 		die(EX_SOFTWARE, "libmilter refused to register the milter");

@@ -17,6 +17,8 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/conf.h"
+#include "common/dns.h"
+#include "milter/derived.h"
 #include "milter/lmtp_client.h"
 
 /*
@@ -36,6 +38,8 @@ struct service {
 	pthread_cond_t	 idle;		/* the last transaction ended */
 	struct setup_ref *current;
 	struct rules	*rules;
+	struct dns	*dns;
+	struct derived	*derived;
 	unsigned	 running;
 	int64_t		 last_end;	/* clock_mono_ms() of the last transaction's end; 0 none */
 	bool		 draining;
@@ -63,10 +67,17 @@ setup_free(struct setup_ref *r)
 }
 
 struct service *
-service_new(struct conf *conf, struct rules *rules)
+service_new(struct conf *conf, struct rules *rules, char **why)
 {
-	struct service *s = xcalloc(1, sizeof(*s));
+	struct dns *dns = dns_new(conf->resolver, "", why);
+	struct service *s;
 	pthread_condattr_t attr;
+
+	if (dns == NULL)
+		return NULL;
+	s = xcalloc(1, sizeof(*s));
+	s->dns = dns;
+	s->derived = derived_new(dns);
 
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_condattr_init(&attr);
@@ -89,6 +100,8 @@ service_free(struct service **sp)
 	assert(s->running == 0);
 	setup = &s->current->setup;
 	service_unref(s, &setup);
+	derived_free(&s->derived);
+	dns_free(&s->dns);
 	(void)pthread_cond_destroy(&s->idle);
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -140,6 +153,12 @@ struct rules *
 service_rules(const struct service *s)
 {
 	return s->rules;
+}
+
+struct derived *
+service_derived(const struct service *s)
+{
+	return s->derived;
 }
 
 bool

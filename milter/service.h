@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct conf;
+struct derived;
 struct lmtp_pool;
 struct rules;
 struct service;
@@ -21,7 +22,8 @@ struct setup {
 	struct lmtp_pool	*pool;
 };
 
-struct service	*service_new(struct conf *, struct rules *);	/* conf becomes its own; rules stay the caller's */
+/* conf becomes its own; rules stay the caller's. NULL and *why (malloc'd): its resolver cannot be used. */
+struct service	*service_new(struct conf *, struct rules *, char **why);
 void		 service_free(struct service **);		/* no transaction may be running */
 /* New configuration for the transactions to come; becomes its own. */
 void		 service_reload(struct service *, struct conf *);
@@ -29,6 +31,7 @@ void		 service_reload(struct service *, struct conf *);
 struct setup	*service_setup(struct service *);		/* a reference: give it back */
 void		 service_unref(struct service *, struct setup **);
 struct rules	*service_rules(const struct service *);
+struct derived	*service_derived(const struct service *);
 
 /* A transaction begins (false: we are shutting down) and ends. */
 bool		 service_enter(struct service *);

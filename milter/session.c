@@ -6,7 +6,7 @@
  * which is safe to call at any time: the MTA does not say when it is through
  * with a message that we decided ourselves.
  *
- * Whose is a recipient? Ours if its domain is in the rules. Others are not
+ * Whose is a recipient? Ours if its domain is in the rules, or served because its MX says so. Others are not
  * screened here and stay with the MTA. Verdicts are given at RCPT, so that each
  * recipient has its own and the client reads why.
  *
@@ -29,6 +29,7 @@
 #include "common/rules.h"
 #include "milter/argv.h"
 #include "milter/checks.h"
+#include "milter/derived.h"
 #include "milter/service.h"
 #include "milter/session_private.h"
 
@@ -256,6 +257,36 @@ rcpt_of_ours(struct session *s, char *const *argv, const char *address,
 	}
 }
 
+/*
+ * Whose is it? d: the rule by which it is ours, NULL if it is not. False: not to be found
+ * out now, and a says so.
+ */
+static bool
+rule_of(struct session *s, const char *address, struct ruleset *rules,
+    const struct rules_domain **d, struct session_answer *a)
+{
+	const char *domain = addr_domain(address);
+	char why[DERIVED_WHY];
+	struct verdict v = { .check = "mx" };
+
+	if ((*d = ruleset_domain(rules, domain)) != NULL)
+		return true;
+	switch (derived_ask(service_derived(s->service), rules, s->txn.setup->conf->hostname, domain,
+	    why)) {
+	case DERIVED_FOREIGN:
+		return true;
+	case DERIVED_OURS:
+		*d = ruleset_derived_rule(rules);
+		return true;
+	case DERIVED_UNKNOWN:
+		break;
+	}
+	check_defer(&v, 451, "4.4.3", "Temporary DNS failure, try again later", why);
+	session_say(s, &v, a);
+	session_log_verdict(s, address, STAGE_RCPT, &v);
+	return false;
+}
+
 void
 session_rcpt(struct session *s, char *const *argv, struct session_answer *a)
 {
@@ -271,10 +302,12 @@ session_rcpt(struct session *s, char *const *argv, struct session_answer *a)
 	}
 	address = argv_address(argv[0]);
 	rules = rules_current(service_rules(s->service));
-	if ((d = ruleset_domain(rules, addr_domain(address))) == NULL)
-		s->txn.nforeign++;
-	else
-		rcpt_of_ours(s, argv, address, rules, d, a);
+	if (rule_of(s, address, rules, &d, a)) {
+		if (d == NULL)
+			s->txn.nforeign++;
+		else
+			rcpt_of_ours(s, argv, address, rules, d, a);
+	}
 	ruleset_unref(&rules);
 	free(address);
 }

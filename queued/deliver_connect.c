@@ -180,12 +180,62 @@ begin(struct deliver_session *s)
 		failed(s, OUTCOME_DEAD, "no host to connect to");
 }
 
+static bool
+in_networks(const struct ruleset *rules, const struct resolve_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct resolve_addr *a = &list->v[i];
+		const void *addr = a->sa.sa_family == AF_INET6 ? (const void *)&a->in6.sin6_addr
+		    : &a->in.sin_addr;
+
+		if (!ruleset_mx_network(rules, a->sa.sa_family, addr))
+			return false;
+	}
+	return true;
+}
+
+/* Is a domain that is served because of its MX to be served still? If not, why (static). */
+static const char *
+derived_fault(const struct deliver_dest *dest, const struct mx_answer *a)
+{
+	const struct ruleset *rules = dest->d->rules;
+
+	if (!dest->derived || ruleset_derived(rules, dest->mx) == DERIVED_ALWAYS)
+		return NULL;
+	if (!a->named)
+		return "does not stand before this host";
+	for (size_t i = 0; i < a->mx->n && a->mx->v[i].preference == a->mx->v[0].preference; i++) {
+		if (a->addrs[i].n == 0)
+			return "does not resolve";
+		if (!in_networks(rules, &a->addrs[i]))
+			return "is in no mx_network";
+	}
+	return NULL;
+}
+
+/* An answer that counts, but leaves nothing to connect to. */
+static void
+no_hosts(struct deliver_session *s, const char *why)
+{
+	deliver_host_clear(s->dest);
+	s->dest->mx_fresh_until = 0;
+	failed(s, OUTCOME_DEAD, why);
+}
+
 static void
 on_mx(void *arg, const struct mx_answer *answer, const char *why, bool dns_failed)
 {
 	struct deliver_session *s = arg;
 	struct deliver_dest *dest = s->dest;
+	const char *fault = why == NULL ? derived_fault(dest, answer) : NULL;
+	char *reason;
 
+	if (fault != NULL) {
+		reason = xasprintf("%s is not served now: its best MX %s", dest->mx, fault);
+		no_hosts(s, reason);
+		free(reason);
+		return;
+	}
 	if (why == NULL) {
 		deliver_host_mx(dest, answer);
 		dest->mx_stale = false;
@@ -195,9 +245,7 @@ on_mx(void *arg, const struct mx_answer *answer, const char *why, bool dns_faile
 			log_warn("destination=%s %s; its last hosts are used", dest->name, why);
 		dest->mx_stale = true;
 	} else {
-		deliver_host_clear(dest);
-		dest->mx_fresh_until = 0;
-		failed(s, OUTCOME_DEAD, why);
+		no_hosts(s, why);
 		return;
 	}
 	begin(s);

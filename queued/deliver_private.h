@@ -123,6 +123,7 @@ struct deliver_dest {
 	bool			 relay;		/* bounce_relay: queued's own mail, no guard */
 	enum rules_route_kind	 kind;
 	char			*mx;		/* ROUTE_MX: whose MX */
+	bool			 derived;	/* … and only because its MX names us */
 	uint16_t		 mx_port;
 	int64_t			 mx_fresh_until;	/* mono ms: of the hosts; 0 never looked up */
 	bool			 mx_stale;	/* the DNS fails; this was said */

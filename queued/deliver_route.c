@@ -94,7 +94,7 @@ dest_get(struct deliver *d, const struct rules_domain *rule, const char *domain)
 {
 	/* Derived from the DNS: the rule is one for all, the destination is the domain's. */
 	char *name = *rule->destination != '\0' ? xstrdup(rule->destination)
-	    : xasprintf("mx:%s:%u", domain, MX_PORT);
+	    : xasprintf("mx:%s:%u;derived", domain, MX_PORT);
 	struct deliver_dest key = { .name = name }, *dest;
 	void *found = tfind(&key, &d->dest_tree, by_dest_name);
 	int64_t now = clock_mono_ms();
@@ -110,6 +110,7 @@ dest_get(struct deliver *d, const struct rules_domain *rule, const char *domain)
 	dest->since = clock_wall();
 	destination_init(&dest->health, ruleset_settings(d->rules)->concurrency, now);
 	set_route(dest, &rule->route, domain);
+	dest->derived = *rule->destination == '\0';
 	TAILQ_INIT(&dest->domains);
 	TAILQ_INIT(&dest->ready);
 	TAILQ_INIT(&dest->hungry);
@@ -235,11 +236,30 @@ deliver_route_conf(struct deliver *d)
 	r->route.source4 = r->route.source6 = none;
 }
 
+/* May a domain without a row be served by its MX? Whether it is, its MX says when it is looked up. */
+static bool
+may_derive(const struct ruleset *rules, const char *name)
+{
+	switch (ruleset_derived(rules, name)) {
+	case DERIVED_ALWAYS:
+		return true;
+	case DERIVED_NEVER:
+		return false;
+	case DERIVED_ASK:
+		break;
+	}
+	return ruleset_nmx_networks(rules) > 0;
+}
+
 static const struct rules_domain *
 rule_of(struct deliver *d, const char *name)
 {
-	if (strcmp(name, ENVELOPE_RELAY) != 0)
-		return ruleset_domain(d->rules, name);
+	const struct rules_domain *rule;
+
+	if (strcmp(name, ENVELOPE_RELAY) != 0) {
+		rule = ruleset_domain(d->rules, name);
+		return rule == NULL && may_derive(d->rules, name) ? ruleset_derived_rule(d->rules) : rule;
+	}
 	d->relay_rule->schedule = ruleset_schedule(d->rules, "default");
 	return d->relay_rule;
 }

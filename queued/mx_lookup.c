@@ -88,7 +88,9 @@ resolved_all(struct mx_lookup *l)
 		for (size_t k = 0; k < l->answer.addrs[i].n; k++)
 			if (mx_is_self(&l->answer.addrs[i].v[k]))
 				l->mx.v[i].self = true;
-	if (route_mx_prune(&l->mx) && l->mx.n == 0)
+	if (route_mx_prune(&l->mx))
+		l->answer.named = true;
+	if (l->mx.n == 0)
 		why = nothing_left(l);
 	finish(l, why, false);
 }
@@ -150,7 +152,8 @@ on_mx(void *arg, const struct dns_answer *a)
 		return;
 	}
 	route_mx_name(&l->mx, l->hostname);
-	if (route_mx_prune(&l->mx) && l->mx.n == 0)
+	l->answer.named = route_mx_prune(&l->mx);
+	if (l->mx.n == 0)
 		finish(l, nothing_left(l), false);
 	else
 		resolve_all(l);

@@ -18,6 +18,7 @@ struct mx_answer {
 	struct route_mx		*mx;		/* hosts that are left, best first; none: see why */
 	struct resolve_list	 addrs[ROUTE_MX_MAX];	/* of mx->v[i]; n is 0: not known now */
 	bool			 secure;	/* the MX answer was validated */
+	bool			 named;		/* we were among them */
 	unsigned		 ttl;		/* s, within resolve.h's bounds */
 };
 

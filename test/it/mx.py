@@ -93,11 +93,11 @@ def mx(lab):
     got(second, 'from.test', 1, 'delivery from a given address')
     same(second.peers[-1], '127.0.0.7', 'where the connection came from')
     before = second.sessions
-    holdfast.cli('domain', 'set', 'from.test', '--source', '192.0.2.77')
-    wait_until(lambda: any('192.0.2.77' in d['destination'] for d in holdfast.json('primary', 'list')),
+    holdfast.cli('domain', 'set', 'from.test', '--source', '203.0.113.77')
+    wait_until(lambda: any('203.0.113.77' in d['destination'] for d in holdfast.json('primary', 'list')),
                5, 'the new rule to be in force')
     send(holdfast, 'from.test')
-    wait_until(lambda: 'source address 192.0.2.77: this host does not have it' in
+    wait_until(lambda: 'source address 203.0.113.77: this host does not have it' in
                holdfast.queued.log(), 10, 'the wrong source to be named')
     same(second.sessions, before, 'connections from another address')
     holdfast.cli('domain', 'set', 'from.test', '--source', '127.0.0.8')

@@ -180,6 +180,24 @@ def private_mounts():
     os.execvp(how[0], [*how, sys.executable, *sys.argv])
 
 
+def private_network():
+    """Runs this program again in a network of its own: every port is free there, 25 and 53 too, the
+    loopback interface is all there is, and its resolv.conf names 127.0.0.1."""
+    if not os.environ.get('HOLDFAST_NETWORK'):
+        os.environ['HOLDFAST_NETWORK'] = '1'
+        how = ['unshare', '--net', '--mount'] if os.geteuid() == 0 else \
+            ['unshare', '--user', '--map-current-user', '--keep-caps', '--net', '--mount']
+        if subprocess.run([*how, 'ip', 'link', 'set', 'lo', 'up'], capture_output=True).returncode:
+            raise Skip('needs root or unprivileged user namespaces (for a network of its own)')
+        os.execvp(how[0], [*how, sys.executable, *sys.argv])
+    run(['ip', 'link', 'set', 'lo', 'up'])
+    with tempfile.NamedTemporaryFile('w') as f:
+        f.write('nameserver 127.0.0.1\n')
+        f.flush()
+        os.chmod(f.name, 0o644)
+        run(['mount', '--bind', f.name, os.path.realpath('/etc/resolv.conf')])
+
+
 def check(condition, what):
     if not condition:
         raise Failure(what() if callable(what) else what)
@@ -198,16 +216,16 @@ def _ended(number, _):
     raise SystemExit(128 + number)
 
 
-def scenario(limit=60, mounts=False):
+def scenario(limit=60, mounts=False, network=False):
     """Marks the function of a scenario and runs it when its file is run."""
     def decorate(function):
         if function.__globals__['__name__'] == '__main__':
-            sys.exit(_run(function, limit, mounts))
+            sys.exit(_run(function, limit, mounts, network))
         return function
     return decorate
 
 
-def _run(function, limit, mounts):
+def _run(function, limit, mounts, network):
     lab, status = None, 1
     adopt()
     signal.signal(signal.SIGALRM, _too_late)
@@ -217,6 +235,8 @@ def _run(function, limit, mounts):
     try:
         if mounts:
             private_mounts()
+        if network:
+            private_network()
         lab = Lab(function.__name__)
         function(lab)
         lab.finish()

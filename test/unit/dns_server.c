@@ -63,7 +63,7 @@ record(struct packet *p, unsigned owner, unsigned type, const void *data, size_t
 static void
 answers(struct packet *p, unsigned owner, unsigned type, unsigned zone)
 {
-	static const unsigned char a[2][4] = { { 192, 0, 2, 1 }, { 192, 0, 2, 2 } };
+	static const unsigned char a[2][4] = { { 203, 0, 113, 1 }, { 203, 0, 113, 2 } };
 	unsigned char data[16] = { 0x20, 1, 0x0d, 0xb8 };
 
 	for (unsigned i = 0; i < 2; i++) {

@@ -235,7 +235,7 @@ own_addresses(void **state)
 	} rows[] = {
 		{ "127.0.0.1", true }, { "0.0.0.0", true }, { "::", true },
 		{ "::ffff:127.0.0.1", true }, { "::ffff:0.0.0.0", true },
-		{ "192.0.2.77", false }, { "2001:db8::77", false }, { "::ffff:192.0.2.77", false },
+		{ "203.0.113.77", false }, { "2001:db8::77", false }, { "::ffff:203.0.113.77", false },
 	};
 	uint8_t addr[16];
 

@@ -89,7 +89,7 @@ setup(void **state)
 	f->sink = sink_start(&f->at, NULL);
 	if ((f->rules = rules_open(db(f)->path, &why)) == NULL)
 		return -1;
-	f->service = service_new(make_conf(f, ""), f->rules);
+	f->service = service_new(make_conf(f, ""), f->rules, &why);
 	f->s = session_new(f->service);
 	say_connect(f->s);
 	*state = f;
