@@ -1,7 +1,7 @@
 # store
 if HAVE_CMOCKA
 store_tests = test/unit/t_store test/unit/t_store_fault test/unit/t_store_id \
-	test/unit/t_store_large test/unit/t_store_note test/unit/t_store_operator \
+	test/unit/t_store_large test/unit/t_store_migrate test/unit/t_store_note test/unit/t_store_operator \
 	test/unit/t_store_refuse test/unit/t_store_settle
 check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
@@ -20,6 +20,8 @@ test_unit_t_store_operator_SOURCES = test/unit/t_store_operator.c $(store_lab)
 test_unit_t_store_operator_LDADD = $(store_libs)
 test_unit_t_store_refuse_SOURCES = test/unit/t_store_refuse.c $(store_lab)
 test_unit_t_store_refuse_LDADD = $(store_libs)
+test_unit_t_store_migrate_SOURCES = test/unit/t_store_migrate.c $(store_lab)
+test_unit_t_store_migrate_LDADD = $(store_libs)
 test_unit_t_store_note_SOURCES = test/unit/t_store_note.c $(store_lab)
 test_unit_t_store_note_LDADD = $(store_libs)
 test_unit_t_store_settle_SOURCES = test/unit/t_store_settle.c $(store_lab)

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <unistd.h>
 
 struct file {
 	sqlite3_file	 base;
@@ -27,12 +28,21 @@ static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
 static unsigned syncs[2];
 static struct fault fail_sync[2], fail_write[2];
 static bool gate_closed, at_gate;
+static int die_at, die_status;
 static sqlite3_vfs *under;
 
 static sqlite3_file *
 real(sqlite3_file *f)
 {
 	return ((struct file *)f)->real;
+}
+
+/* With the mutex held. */
+static void
+live(void)
+{
+	if (die_at > 0 && --die_at == 0)
+		_exit(die_status);
 }
 
 /* With the mutex held: the fault that strikes now, or SQLITE_OK. */
@@ -53,6 +63,7 @@ file_sync(sqlite3_file *f, int flags)
 	int rc;
 
 	pthread_mutex_lock(&mutex);
+	live();
 	syncs[kind]++;
 	if (kind == VFS_WAL && gate_closed) {
 		at_gate = true;
@@ -72,6 +83,7 @@ file_write(sqlite3_file *f, const void *data, int n, sqlite3_int64 at)
 	int rc;
 
 	pthread_mutex_lock(&mutex);
+	live();
 	rc = strike(&fail_write[((struct file *)f)->kind]);
 	pthread_mutex_unlock(&mutex);
 	return rc != SQLITE_OK ? rc : real(f)->pMethods->xWrite(real(f), data, n, at);
@@ -92,6 +104,9 @@ file_read(sqlite3_file *f, void *data, int n, sqlite3_int64 at)
 static int
 file_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
+	pthread_mutex_lock(&mutex);
+	live();
+	pthread_mutex_unlock(&mutex);
 	return real(f)->pMethods->xTruncate(real(f), size);
 }
 
@@ -220,6 +235,15 @@ void
 vfs_fail_write(enum vfs_file kind, int n, int rc)
 {
 	set(&fail_write[kind], 0, n, rc);
+}
+
+void
+vfs_die_at(int n, int status)
+{
+	pthread_mutex_lock(&mutex);
+	die_at = n;
+	die_status = status;
+	pthread_mutex_unlock(&mutex);
 }
 
 void

@@ -19,6 +19,8 @@ void	vfs_fail_sync(enum vfs_file, int n, int rc);
 void	vfs_fail_write(enum vfs_file, int n, int rc);
 /* The same after so many have gone well. */
 void	vfs_fail_sync_after(enum vfs_file, int pass, int n, int rc);
+/* The process ends with this status at its n-th write, cut or sync from now on (before it). */
+void	vfs_die_at(int n, int status);
 /* The next sync of the log waits at the gate until it is opened again. */
 void	vfs_gate_close(void);
 void	vfs_gate_wait(void);			/* until somebody stands there */
