@@ -3,18 +3,23 @@
  * and settle, domains, restart, memory.
  *
  *     bench_store DIRECTORY [MESSAGES [BYTES]]
+ *     bench_store DIRECTORY MESSAGES BYTES DOMAINS
  *
  * A writer submits its next message when the last one is durable, as an LMTP
- * session does.
+ * session does. The second form fills a queue for so many domains (unless there is one already) and
+ * measures what a start, an operator and a jump of the clock cost then; with the files out of the
+ * system's cache ("cold") and in it.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <sys/resource.h>
 
 #include <event2/event.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/clock.h"
@@ -32,6 +37,9 @@ struct bench {
 	size_t			 size;
 	unsigned		 left, running;
 	unsigned		 jobs;
+	unsigned		 domains;	/* 0: DOMAIN alone */
+	unsigned		 next;		/* of the next message */
+	uint64_t		 seen;		/* messages in answers */
 };
 
 static void
@@ -108,10 +116,14 @@ submit(struct bench *b)
 {
 	struct rcpt rcpt = { .address = b->body };
 	struct envelope env = { .rcpt = &rcpt, .nrcpt = 1 };
-	char sender[] = "sender@example.org", address[] = "user@" DOMAIN;
+	char sender[] = "sender@example.org", address[64] = "user@" DOMAIN;
 	char ip[] = "192.0.2.77", helo[] = "mail.example.org", proto[] = "ESMTP";
 	struct store_intake *in = store_intake_begin(b->store);
 
+	/* Not in the order of their names: 7919 is prime. */
+	if (b->domains != 0)
+		(void)snprintf(address, sizeof(address), "user@d%05u.test",
+		    (unsigned)(b->next++ * UINT64_C(7919) % b->domains));
 	rcpt.address = address;
 	env.sender = sender;
 	env.client.addr = ip;
@@ -214,6 +226,173 @@ restart(struct bench *b)
 	printf("open and domains: %.3f s\n", seconds_since(start));
 }
 
+/* --- many domains --------------------------------------------------------- */
+static void
+end_of_domains(void *arg, enum store_result result, const struct store_domain *v, size_t n)
+{
+	struct bench *b = arg;
+
+	if (result != STORE_OK)
+		fail("domains", NULL);
+	for (size_t i = 0; i < n; i++)
+		b->seen += v[i].messages;
+	event_base_loopbreak(b->base);
+}
+
+static void
+end_of_lease(void *arg, enum store_result result, struct job *jobs, size_t n, int64_t next)
+{
+	struct bench *b = arg;
+
+	(void)next;
+	if (result != STORE_OK || n == 0)
+		fail("lease", NULL);
+	b->seen += n;
+	for (struct job *job; (job = jobs) != NULL;) {
+		struct settle untried = { .what = SETTLE_UNTRIED };
+
+		jobs = job->next;
+		store_settle(b->store, &job, &untried, NULL, NULL);
+	}
+	event_base_loopbreak(b->base);
+}
+
+static void
+end_of_list(void *arg, enum store_result result, const struct store_message *v, size_t n)
+{
+	struct bench *b = arg;
+
+	(void)v;
+	if (result != STORE_OK)
+		fail("list", NULL);
+	b->seen += n;
+	event_base_loopbreak(b->base);
+}
+
+static void
+end_of_change(void *arg, enum store_result result, uint64_t n, const char *why)
+{
+	struct bench *b = arg;
+
+	if (result != STORE_OK)
+		fail("change", why);
+	b->seen += n;
+	event_base_loopbreak(b->base);
+}
+
+static void
+end_of_totals(void *arg, enum store_result result, const struct store_totals *t)
+{
+	struct bench *b = arg;
+
+	if (result != STORE_OK)
+		fail("totals", NULL);
+	b->seen += t->messages;
+	event_base_loopbreak(b->base);
+}
+
+static void
+end_of_quarantine(void *arg, enum store_result result, const struct store_quarantine *v, size_t n)
+{
+	struct bench *b = arg;
+
+	(void)v;
+	if (result != STORE_OK)
+		fail("quarantine", NULL);
+	b->seen += n;
+	event_base_loopbreak(b->base);
+}
+
+/* Runs the loop until the answer to what was asked, and says how long that took. */
+static void
+answer(struct bench *b, const char *what, int64_t start)
+{
+	b->seen = 0;
+	event_base_dispatch(b->base);
+	printf("%-38s %8.3f s  (%llu found, resident %ld KiB)\n", what, seconds_since(start),
+	    (unsigned long long)b->seen, memory("VmRSS"));
+}
+
+/* Out of the system's cache, as after a boot. */
+static void
+forget_files(struct bench *b)
+{
+	int fd = open(b->conf.queue_db, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fdatasync(fd) != 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0)
+		fail(b->conf.queue_db, "cannot be put out of the cache");
+	(void)close(fd);
+}
+
+static void
+start_up(struct bench *b, const char *how)
+{
+	int64_t start = clock_mono_ms();
+
+	open_store(b);
+	printf("open, %s: %.3f s\n", how, seconds_since(start));
+	store_domains(b->store, end_of_domains, b);
+	answer(b, "  and domains", start);
+	start = clock_mono_ms();
+	store_lease(b->store, "d00042.test", clock_wall(), 20, end_of_lease, b);
+	answer(b, "first lease of a domain", start);
+}
+
+static void
+look_around(struct bench *b)
+{
+	struct store_filter one = { .domain = "d00777.test", .state = -1 };
+	struct store_filter nobody = { .recipient = "nobody@example.test", .state = -1 };
+	struct store_filter held = { .state = RCPT_HELD };
+	int64_t now = clock_wall(), start = clock_mono_ms();
+
+	store_lease_aged(b->store, "d00777.test", now, true, 20, end_of_lease, b);
+	answer(b, "lease of what is of age", start);
+	start = clock_mono_ms();
+	store_list(b->store, &one, 0, 200, end_of_list, b);
+	answer(b, "list of a domain", start);
+	start = clock_mono_ms();
+	store_change(b->store, CHANGE_HOLD, &one, "bench", end_of_change, b);
+	answer(b, "hold of a domain", start);
+	start = clock_mono_ms();
+	store_quarantine_summary(b->store, end_of_quarantine, b);
+	answer(b, "quarantine in sum", start);
+	start = clock_mono_ms();
+	store_change(b->store, CHANGE_RELEASE, &held, "bench", end_of_change, b);
+	answer(b, "release of all that is held", start);
+	start = clock_mono_ms();
+	store_list(b->store, &nobody, 0, 200, end_of_list, b);
+	answer(b, "search for a recipient", start);
+	start = clock_mono_ms();
+	store_list(b->store, &nobody, 0, 200, end_of_list, b);
+	store_totals(b->store, end_of_totals, b);
+	answer(b, "totals, asked for behind a search", start);
+	answer(b, "  and the search", start);
+	start = clock_mono_ms();
+	store_shift_clock(b->store, 3600);
+	store_totals(b->store, end_of_totals, b);
+	answer(b, "the clock set", start);
+}
+
+static int
+many_domains(struct bench *b, unsigned messages)
+{
+	open_store(b);
+	store_totals(b->store, end_of_totals, b);
+	answer(b, "totals", clock_mono_ms());
+	if (b->seen < messages)
+		intake(b, messages - (unsigned)b->seen, 64);
+	store_close(&b->store);
+	forget_files(b);
+	start_up(b, "cold");
+	store_close(&b->store);
+	start_up(b, "warm");
+	look_around(b);
+	printf("resident: %ld KiB, at most %ld KiB\n", memory("VmRSS"), memory("VmHWM"));
+	store_close(&b->store);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -222,13 +401,16 @@ main(int argc, char **argv)
 	unsigned messages = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 26000;
 
 	if (argc < 2)
-		fail("usage", "bench_store DIRECTORY [MESSAGES [BYTES]]");
+		fail("usage", "bench_store DIRECTORY [MESSAGES [BYTES [DOMAINS]]]");
 	log_open("bench_store", LOG_TO_STDERR);
 	b.conf.queue_db = xasprintf("%s/queue.db", argv[1]);
 	b.size = argc > 3 ? strtoul(argv[3], NULL, 10) : 10000;
 	b.body = xcalloc(b.size + 1, 1);
 	memset(b.body, 'x', b.size);
 	b.base = event_base_new();
+	b.domains = argc > 4 ? (unsigned)strtoul(argv[4], NULL, 10) : 0;
+	if (b.domains != 0)
+		return many_domains(&b, messages);
 	open_store(&b);
 	for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++)
 		intake(&b, i == 0 ? messages / 8 : messages, writers[i]);
