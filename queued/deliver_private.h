@@ -47,7 +47,7 @@
 #define DELIVER_IDLE		2u		/* s an idle connection waits for more mail */
 #define DELIVER_IDLE_MAX	30000		/* ms it waits for a message that is on its way from the store */
 #define DELIVER_SWEEP		60		/* s between sweeps */
-#define DELIVER_CLOCK_JUMP	10000		/* ms of wall against monotonic time */
+#define DELIVER_CLOCK_JUMP	STORE_CLOCK_JUMP
 #define DELIVER_CLOCK_UNSURE	600000		/* ms: nothing expires so long after the clock was set */
 #define DELIVER_WORKING		60000		/* ms: a session that got somewhere so lately counts */
 #define DELIVER_PROBE_CONNECT	5u		/* s: a probe that is not connected by then is repeated */

@@ -43,6 +43,8 @@ struct store {
 	struct request_pending	 pending;
 	int64_t			 last_id;
 	bool			 closing;
+	int64_t			 ahead;		/* ms: the wall's clock before the monotonic one, so far
+						 * as the store knows of it */
 
 	char			*directory;
 	uint64_t		 reserve;
@@ -162,6 +164,7 @@ store_open(const struct conf *conf, struct event_base *base, char **why)
 	s->directory = directory_of(conf->queue_db);
 	s->reserve = conf->queue_reserve;
 	s->last_id = ops->last_id(engine);
+	s->ahead = clock_wall_ms() - clock_mono_ms();
 	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->event = s->fd < 0 ? NULL
 	    : event_new(base, s->fd, EV_READ | EV_PERSIST, on_answers, s);
@@ -274,6 +277,8 @@ lease(struct store *s, struct engine_lease l, store_lease_cb *cb, void *arg)
 	r->u.lease.l.domain = xstrdup(l.domain);
 	if (l.max > LEASE_MAX)
 		r->u.lease.l.max = LEASE_MAX;
+	r->u.lease.lag = store_lag(s);
+	r->u.lease.l.now -= r->u.lease.lag;
 	r->u.lease.cb = cb;
 	if (s->closing) {
 		r->answered = true;
@@ -313,11 +318,13 @@ store_settle(struct store *s, struct job **jp, const struct settle *v, store_don
     void *arg)
 {
 	struct request *r = request_settle_all(jp, SETTLE_UNTRIED, NULL);
+	int64_t lag = store_lag(s);
 
 	for (size_t i = 0; i < r->u.settle.job->nrcpt; i++) {
 		r->u.settle.v[i] = v[i];
 		r->u.settle.v[i].reply = xstrdup(v[i].reply);
 		r->u.settle.v[i].relay = xstrdup(v[i].relay);
+		r->u.settle.v[i].next_attempt -= lag;
 	}
 	r->arg = arg;
 	r->u.settle.cb = cb;
@@ -329,8 +336,18 @@ store_domains(struct store *s, store_domains_cb *cb, void *arg)
 {
 	struct request *r = request_new(REQ_DOMAINS, arg);
 
+	r->u.domains.lag = store_lag(s);
 	r->u.domains.cb = cb;
 	store_submit(s, r);
+}
+
+/* --- the clock ----------------------------------------------------------- */
+int64_t
+store_lag(const struct store *s)
+{
+	int64_t lag = clock_wall_ms() - clock_mono_ms() - s->ahead;
+
+	return lag < STORE_CLOCK_JUMP && lag > -STORE_CLOCK_JUMP ? 0 : lag / 1000;
 }
 
 void
@@ -338,6 +355,7 @@ store_shift_clock(struct store *s, int64_t delta)
 {
 	struct request *r = request_new(REQ_SHIFT, NULL);
 
+	s->ahead += delta * 1000;
 	r->u.shift.delta = delta;
 	store_submit(s, r);
 }

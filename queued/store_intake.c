@@ -251,7 +251,7 @@ store_intake_commit(struct store_intake **inp, const struct envelope *env, store
 	r->u.message.cb = cb;
 	r->u.message.record = record_new(env);
 	r->u.message.record->id = in->id;
-	r->u.message.record->arrival = clock_wall();
+	r->u.message.record->arrival = clock_wall() - store_lag(in->store);
 	r->u.message.record->size = in->size;
 	r->u.message.record->chunked = in->seq > 0;
 	if (in->seq == 0 && in->failed == STORE_OK)

@@ -11,14 +11,16 @@
 #define LIST_MAX	1000	/* messages of a page */
 
 static void
-filter_copy(struct store_filter *to, const struct store_filter *from)
+filter_copy(const struct store *s, struct store_filter *to, const struct store_filter *from)
 {
+	int64_t lag = store_lag(s);
+
 	to->queue_id = xstrdup(from->queue_id);
 	to->domain = xstrdup(from->domain);
 	to->sender = xstrdup(from->sender);
 	to->recipient = xstrdup(from->recipient);
-	to->older = from->older;
-	to->newer = from->newer;
+	to->older = from->older != 0 ? from->older - lag : 0;
+	to->newer = from->newer != 0 ? from->newer - lag : 0;
 	to->state = from->state;
 }
 
@@ -37,7 +39,7 @@ store_list(struct store *s, const struct store_filter *filter, int64_t after, si
 {
 	struct request *r = request_new(REQ_LIST, arg);
 
-	filter_copy(&r->u.list.l.filter, filter);
+	filter_copy(s, &r->u.list.l.filter, filter);
 	r->u.list.l.after = after;
 	r->u.list.l.max = max < LIST_MAX ? max : LIST_MAX;
 	r->u.list.cb = cb;
@@ -51,9 +53,9 @@ store_change(struct store *s, enum store_change what, const struct store_filter 
 	struct request *r = request_new(REQ_CHANGE, arg);
 
 	r->u.change.c.what = what;
-	filter_copy(&r->u.change.c.filter, filter);
+	filter_copy(s, &r->u.change.c.filter, filter);
 	r->u.change.c.who = xstrdup(who);
-	r->u.change.c.now = clock_wall();
+	r->u.change.c.now = clock_wall() - store_lag(s);
 	r->u.change.cb = cb;
 	store_submit(s, r);
 }

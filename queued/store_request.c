@@ -190,7 +190,24 @@ finish_lease(struct store *s, struct request *r)
 		return;
 	}
 	r->u.lease.l.jobs = NULL;	/* the callee's */
+	for (struct job *job = jobs; job != NULL; job = job->next)
+		job->arrival += r->u.lease.lag;
+	if (r->u.lease.l.next_due != 0)
+		r->u.lease.l.next_due += r->u.lease.lag;
 	r->u.lease.cb(r->arg, r->result, jobs, r->u.lease.l.njobs, r->u.lease.l.next_due);
+}
+
+static void
+finish_domains(struct request *r)
+{
+	for (size_t i = 0; i < r->u.domains.n; i++) {
+		struct store_domain *d = &r->u.domains.v[i];
+
+		d->next_due += d->next_due != 0 ? r->u.domains.lag : 0;
+		d->oldest += d->oldest != 0 ? r->u.domains.lag : 0;
+	}
+	r->u.domains.cb(r->arg, r->result, r->u.domains.v,
+	    r->result == STORE_OK ? r->u.domains.n : 0);
 }
 
 /* Those whose answer is data: without a callback there is nothing to do. */
@@ -204,7 +221,7 @@ finish_read(struct request *r)
 	if (r->kind == REQ_BODY)
 		r->u.body.cb(r->arg, r->result, r->u.body.data, r->u.body.len, r->u.body.last);
 	else if (r->kind == REQ_DOMAINS)
-		r->u.domains.cb(r->arg, r->result, r->u.domains.v, ok ? r->u.domains.n : 0);
+		finish_domains(r);
 	else if (r->kind == REQ_TOTALS)
 		r->u.totals.cb(r->arg, r->result, ok ? &r->u.totals.t : NULL);
 	else if (r->kind == REQ_LIST)

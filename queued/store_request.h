@@ -91,6 +91,7 @@ struct request {
 		} note;
 		struct {
 			struct engine_lease	 l;		/* the domain is ours */
+			int64_t			 lag;		/* store_lag() when it was asked for */
 			store_lease_cb		*cb;
 		} lease;
 		struct {
@@ -104,6 +105,7 @@ struct request {
 		struct {
 			struct store_domain	*v;
 			size_t			 n;
+			int64_t			 lag;		/* as of a lease */
 			store_domains_cb	*cb;
 		} domains;
 		struct {

@@ -103,6 +103,13 @@ test_damage(void **state)
 	spit(path, good, len);
 	(void)lab_sql(l, "DELETE FROM totals");
 	refused(l, path, "totals");
+	spit(path, good, len);
+	(void)lab_sql(l, "DELETE FROM clock");
+	refused(l, path, "clock");
+	/* Says that it is of the present version, but did not take the step. */
+	spit(path, good, len);
+	(void)lab_sql(l, "ALTER TABLE rcpt DROP COLUMN warned");
+	refused(l, path, "no such column");
 
 	spit(path, good, len);
 	lab_open(l);
