@@ -113,6 +113,12 @@ struct engine_ops {
 	enum engine_result (*change)(struct store_engine *, const struct leases *,
 		    struct engine_change *);
 	enum engine_result (*shift_clock)(struct store_engine *, int64_t delta);
+	/*
+	 * Makes due now what is due further ahead than any schedule goes, in some domains after
+	 * that one ("" at first). *last (malloc'd) is the last of them, NULL at the end.
+	 */
+	enum engine_result (*clamp)(struct store_engine *, int64_t now, const char *after,
+		    char **last);
 	enum engine_result (*put_destination)(struct store_engine *,
 		    const struct store_destination *);
 	enum engine_result (*put_outage)(struct store_engine *, const struct store_outage *);

@@ -130,6 +130,10 @@ request_free(struct request **rp)
 			store_message_clear(&r->u.list.l.v[i]);
 		free(r->u.list.l.v);
 		break;
+	case REQ_CLAMP:
+		free(r->u.clamp.after);
+		free(r->u.clamp.last);
+		break;
 	case REQ_PUT_DESTINATION:
 		free_destination(&r->u.put_destination);
 		break;
@@ -271,6 +275,7 @@ request_finish(struct store *s, struct request *r)
 		break;
 	case REQ_DROP:
 	case REQ_SHIFT:
+	case REQ_CLAMP:
 	case REQ_PUT_DESTINATION:
 	case REQ_PUT_OUTAGE:
 	case REQ_PUT_NOTE:

@@ -26,6 +26,7 @@ enum request_kind {
 	REQ_DROP,
 	REQ_SETTLE,
 	REQ_SHIFT,
+	REQ_CLAMP,
 	REQ_PUT_DESTINATION,
 	REQ_PUT_OUTAGE,
 	REQ_PUT_NOTE,
@@ -82,6 +83,10 @@ struct request {
 		struct {
 			int64_t			 delta;
 		} shift;
+		struct {
+			char			*after;		/* the last domain that is done */
+			char			*last;		/* of this step; NULL: it was the last one */
+		} clamp;
 		struct store_destination	 put_destination;	/* strings are ours, as below */
 		struct store_outage		 put_outage;
 		struct {

@@ -84,7 +84,8 @@ const char *const store_sql[SQL_COUNT] = {
 	    " ORDER BY next_attempt, id",
 	[SQL_LEASE_RCPT] =
 	    "SELECT id, address, orcpt, notify, attempts, refused, unsure, warned FROM rcpt NOT INDEXED"
-	    " WHERE id BETWEEN ?1 AND ?2 AND domain = ?3 AND state = 0 AND next_attempt <= ?4"
+	    " WHERE id BETWEEN ?1 AND ?2 AND domain = ?3 AND state = 0"
+	    " AND (next_attempt <= ?4 OR next_attempt > ?5)"
 	    " ORDER BY id",
 	/* rcpt_age, in its order; the table only to see what was warned of. */
 	[SQL_AGED_SCAN] =

@@ -250,6 +250,7 @@ const struct engine_ops store_sqlite = {
 	.settle = sq_settle,
 	.change = sq_change,
 	.shift_clock = sq_shift_clock,
+	.clamp = sq_clamp,
 	.put_destination = sq_put_destination,
 	.put_outage = sq_put_outage,
 	.put_note = sq_put_note,

@@ -118,9 +118,12 @@ int64_t		 sq_from_wall(const struct store_engine *, int64_t wall);
 void		 sq_arrival(const struct store_engine *, sqlite3_stmt *, int n,
 	    const struct store_filter *);
 enum engine_result sq_shift_clock(struct store_engine *, int64_t);
-/* At start: learns the queue's time, and makes due now what is due in more than a week and a day:
- * it was written by a clock gone wrong. */
-enum engine_result sq_clock_start(struct store_engine *, int64_t now);
+enum engine_result sq_clock_start(struct store_engine *);	/* learns the queue's time */
+/* Due further ahead than any schedule goes: it was written by a clock gone wrong. */
+bool		 sq_is_far(const struct store_engine *, int64_t queue_time, int64_t now);
+int64_t		 sq_far(const struct store_engine *, int64_t now);	/* the last time that is not */
+/* Makes that due now in some domains after one; *last (malloc'd) is the last of them, NULL at the end. */
+enum engine_result sq_clamp(struct store_engine *, int64_t now, const char *after, char **last);
 
 /* --- store_sqlite_read.c ------------------------------------------------- */
 /* Fills a zeroed envelope from a row of SQL_MESSAGE_GET. */
@@ -133,6 +136,8 @@ enum engine_result sq_job_body(struct store_engine *, struct job *, bool *whole)
 enum engine_result sq_lease(struct store_engine *, struct leases *, struct engine_lease *);
 
 /* --- store_sqlite_list.c ------------------------------------------------- */
+/* The next domain in the queue, NULL after the last; frees this one. */
+enum engine_result sq_next_domain(struct store_engine *, char **domain);
 enum engine_result sq_domains(struct store_engine *, struct store_domain **, size_t *);
 enum engine_result sq_totals(struct store_engine *, struct store_totals *);
 enum engine_result sq_list(struct store_engine *, const struct leases *, struct engine_list *);

@@ -7,6 +7,9 @@
  * from the wall's by one number in one row: a jump changes that, at once and for all of
  * them or not at all. The rest of the program sees wall time alone.
  *
+ * What is due further ahead than any schedule goes was written under a clock gone wrong
+ * while nobody could notice, between two runs. It counts as due now.
+ *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdlib.h>
@@ -14,7 +17,8 @@
 #include "common/buf.h"
 #include "queued/store_sqlite.h"
 
-#define CLAMP_AHEAD	(8 * 86400)	/* the longest step of a schedule is 7 days */
+#define FAR_AHEAD	(11 * 86400)	/* the longest step of a schedule is 7 days, and half of it jitter */
+#define CLAMP_STEP	100		/* domains */
 
 int64_t
 sq_to_wall(const struct store_engine *e, int64_t queue_time)
@@ -48,47 +52,46 @@ sq_shift_clock(struct store_engine *e, int64_t delta)
 	return r;
 }
 
-/* --- at start ------------------------------------------------------------ */
+/* --- due times gone wrong ------------------------------------------------- */
+bool
+sq_is_far(const struct store_engine *e, int64_t queue_time, int64_t now)
+{
+	return queue_time > sq_from_wall(e, now) + FAR_AHEAD;
+}
+
+int64_t
+sq_far(const struct store_engine *e, int64_t now)
+{
+	return sq_from_wall(e, now) + FAR_AHEAD;
+}
+
 static enum engine_result
 clamp_domain(struct store_engine *e, const char *domain, int64_t now)
 {
 	sqlite3_stmt *st = sq_stmt(e, SQL_CLAMP);
 
 	sq_text(st, 1, domain);
-	sq_int(st, 2, now + CLAMP_AHEAD);
-	sq_int(st, 3, now);
+	sq_int(st, 2, sq_far(e, now));
+	sq_int(st, 3, sq_from_wall(e, now));
 	return sq_run(e, st);
 }
 
-/* From domain to domain by the index, so that it costs nothing when there is nothing to do. */
-static enum engine_result
-clamp(struct store_engine *e, int64_t now)
+/* From domain to domain by the index: there may be many, so it is not done at the start. */
+enum engine_result
+sq_clamp(struct store_engine *e, int64_t now, const char *after, char **last)
 {
-	char *domain = xstrdup("");
+	char *domain = xstrdup(after);
 	enum engine_result r = ENGINE_OK;
 
-	while (r == ENGINE_OK && domain != NULL) {
-		sqlite3_stmt *st;
-		char *after = NULL;
-
-		r = clamp_domain(e, domain, now);
-		st = sq_stmt(e, SQL_DOMAIN_AFTER);
-		sq_text(st, 1, domain);
-		if (r == ENGINE_OK && sq_row(e, st, &r)) {
-			after = sq_column_dup(st, 0);
-			(void)sqlite3_reset(st);
-		}
-		free(domain);
-		domain = after;
-	}
-	free(domain);
+	for (unsigned i = 0; r == ENGINE_OK && domain != NULL && i < CLAMP_STEP; i++)
+		if ((r = sq_next_domain(e, &domain)) == ENGINE_OK && domain != NULL)
+			r = clamp_domain(e, domain, now);
+	*last = domain;
 	return r;
 }
 
 enum engine_result
-sq_clock_start(struct store_engine *e, int64_t now)
+sq_clock_start(struct store_engine *e)
 {
-	enum engine_result r = sq_number(e, sq_stmt(e, SQL_CLOCK_GET), &e->shift);
-
-	return r == ENGINE_OK ? clamp(e, sq_from_wall(e, now)) : r;
+	return sq_number(e, sq_stmt(e, SQL_CLOCK_GET), &e->shift);
 }

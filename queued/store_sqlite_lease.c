@@ -27,6 +27,8 @@ rcpts_wanted(struct store_engine *e, const struct engine_lease *l, int64_t id)
 	sq_int(st, 2, RCPT_LAST(id));
 	sq_text(st, 3, l->domain);
 	sq_int(st, 4, l->aged ? l->unwarned : sq_from_wall(e, l->now));
+	if (!l->aged)
+		sq_int(st, 5, sq_far(e, l->now));
 	return st;
 }
 
@@ -113,6 +115,8 @@ due_scan(struct store_engine *e, struct leases *leases, const struct engine_leas
 
 		if (!l->aged)
 			when = sqlite3_column_int64(st, 1);
+		if (!l->aged && sq_is_far(e, when, l->now))
+			when = now;
 		if ((l->aged || when <= now) && leases_has(leases, id, l->domain))
 			continue;
 		if (l->aged && (looked = arrival_of(e, id, &when)) != ENGINE_OK)

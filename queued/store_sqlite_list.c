@@ -7,12 +7,30 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "queued/store_lease.h"
 #include "queued/store_sqlite.h"
 
 #define LIST_LOOK	5000	/* messages looked at in a step */
 
 /* --- by domain ----------------------------------------------------------- */
+enum engine_result
+sq_next_domain(struct store_engine *e, char **domain)
+{
+	sqlite3_stmt *st = sq_stmt(e, SQL_DOMAIN_AFTER);
+	char *before = *domain;
+	enum engine_result r;
+
+	*domain = NULL;
+	sq_text(st, 1, before);
+	if (sq_row(e, st, &r)) {
+		*domain = sq_column_dup(st, 0);
+		(void)sqlite3_reset(st);
+	}
+	free(before);
+	return r;
+}
+
 static enum engine_result
 arrival_of(struct store_engine *e, int64_t id, int64_t *arrival)
 {
@@ -35,7 +53,9 @@ add_state(struct store_engine *e, sqlite3_stmt *st, struct store_domain *d)
 	switch ((enum rcpt_state)sqlite3_column_int(st, 1)) {
 	case RCPT_QUEUED:
 		d->queued = recipients;
-		d->next_due = sq_to_wall(e, sqlite3_column_int64(st, 3));
+		d->next_due = sqlite3_column_int64(st, 3);
+		d->next_due = sq_is_far(e, d->next_due, clock_wall()) ? clock_wall()
+		    : sq_to_wall(e, d->next_due);
 		d->messages = (uint64_t)sqlite3_column_int64(st, 5);
 		return arrival_of(e, sqlite3_column_int64(st, 4), &d->oldest);
 	case RCPT_HELD:

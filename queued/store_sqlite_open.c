@@ -280,7 +280,7 @@ start(struct store_engine *e)
 	    || (r = sq_number(e, sq_stmt(e, SQL_LAST_ID), &e->last_id)) != ENGINE_OK
 	    || (r = sq_totals(e, &totals)) != ENGINE_OK)
 		return r;
-	return sq_clock_start(e, clock_wall());
+	return sq_clock_start(e);
 }
 
 struct store_engine *

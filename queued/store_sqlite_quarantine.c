@@ -56,24 +56,6 @@ newest(struct store_engine *e, struct store_quarantine *q)
 	return r;
 }
 
-/* The next domain in the queue, NULL after the last; frees this one. */
-static enum engine_result
-next_domain(struct store_engine *e, char **domain)
-{
-	sqlite3_stmt *st = sq_stmt(e, SQL_DOMAIN_AFTER);
-	char *before = *domain;
-	enum engine_result r;
-
-	*domain = NULL;
-	sq_text(st, 1, before);
-	if (sq_row(e, st, &r)) {
-		*domain = sq_column_dup(st, 0);
-		(void)sqlite3_reset(st);
-	}
-	free(before);
-	return r;
-}
-
 enum engine_result
 sq_quarantine(struct store_engine *e, struct store_quarantine **vp, size_t *n)
 {
@@ -83,7 +65,7 @@ sq_quarantine(struct store_engine *e, struct store_quarantine **vp, size_t *n)
 	size_t room = 0;
 
 	*n = 0;
-	while ((r = next_domain(e, &domain)) == ENGINE_OK && domain != NULL) {
+	while ((r = sq_next_domain(e, &domain)) == ENGINE_OK && domain != NULL) {
 		struct store_quarantine q = { .domain = xstrdup(domain) };
 
 		if ((r = sum_up(e, &q)) == ENGINE_OK && q.recipients != 0)

@@ -106,6 +106,10 @@ write_one(struct store_work *w, struct request *r, int64_t now)
 		    &r->u.settle.removed);
 	case REQ_SHIFT:
 		return w->ops->shift_clock(w->engine, r->u.shift.delta);
+	case REQ_CLAMP:
+		free(r->u.clamp.last);
+		r->u.clamp.last = NULL;
+		return w->ops->clamp(w->engine, now, r->u.clamp.after, &r->u.clamp.last);
 	case REQ_PUT_DESTINATION:
 		return w->ops->put_destination(w->engine, &r->u.put_destination);
 	case REQ_PUT_OUTAGE:
@@ -175,6 +179,12 @@ is_whole(struct request *r)
 {
 	if (r->kind == REQ_DROP)
 		return r->u.drop.done;
+	if (r->kind == REQ_CLAMP) {
+		free(r->u.clamp.after);
+		r->u.clamp.after = r->u.clamp.last;
+		r->u.clamp.last = NULL;
+		return r->u.clamp.after == NULL;
+	}
 	if (r->kind != REQ_CHANGE || r->result != STORE_OK)
 		return true;
 	r->u.change.changed += r->u.change.c.changed;
@@ -412,6 +422,8 @@ store_work_give_up(struct store_work *w)
 void
 store_work_init(struct store_work *w, const struct engine_ops *ops, struct store_engine *engine)
 {
+	struct request *clamp;
+
 	memset(w, 0, sizeof(*w));
 	w->ops = ops;
 	w->engine = engine;
@@ -421,6 +433,10 @@ store_work_init(struct store_work *w, const struct engine_ops *ops, struct store
 	STAILQ_INIT(&w->kept);
 	STAILQ_INIT(&w->answers);
 	(void)snprintf(w->health.why, sizeof(w->health.why), "ok");
+	clamp = request_new(REQ_CLAMP, NULL);
+	clamp->internal = true;
+	clamp->u.clamp.after = xstrdup("");
+	STAILQ_INSERT_TAIL(&w->todo, clamp, next);
 }
 
 void

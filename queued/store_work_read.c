@@ -90,6 +90,7 @@ read_one(struct store_work *w, struct request *r)
 	case REQ_DROP:
 	case REQ_SETTLE:
 	case REQ_SHIFT:
+	case REQ_CLAMP:
 	case REQ_PUT_DESTINATION:
 	case REQ_PUT_OUTAGE:
 	case REQ_PUT_NOTE:

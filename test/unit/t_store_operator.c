@@ -245,6 +245,21 @@ on_domains(void *arg, enum store_result result, const struct store_domain *d, si
 }
 
 static void
+on_domains_due(void *arg, enum store_result result, const struct store_domain *d, size_t n)
+{
+	struct domains *v = arg;
+
+	assert_int_equal(result, STORE_OK);
+	for (size_t i = 0; i < n; i++) {
+		size_t at = strlen(v->text);
+
+		(void)snprintf(v->text + at, sizeof(v->text) - at, "%s due in %d ", d[i].domain,
+		    (int)((d[i].next_due - clock_wall() + 43200) / 86400));
+	}
+	v->done++;
+}
+
+static void
 test_domains(void **state)
 {
 	struct lab *l = *state;
@@ -468,36 +483,15 @@ test_expire(void **state)
 }
 
 /* --- the clock ----------------------------------------------------------- */
-static void
-test_shift_clock(void **state)
-{
-	struct lab *l = *state;
-	int64_t now = clock_wall();
-	struct leased job;
-
-	assert_int_equal(lab_put(l, "a@x.test", "m", NULL), STORE_OK);
-	store_shift_clock(l->store, 1000);
-	assert_int_equal(lab_put(l, "a@y.test", "m", NULL), STORE_OK);	/* later: not moved */
-	lab_lease(l, "x.test", now + 900, 9, &job);
-	assert_int_equal(job.n, 0);
-	assert_true(job.next_due >= now + 1000);
-	lab_lease(l, "x.test", now + 1100, 9, &job);
-	assert_int_equal(job.n, 1);
-	assert_true(job.jobs->arrival >= now + 1000);
-	lab_free_jobs(l, &job);
-	lab_lease(l, "y.test", now + 100, 9, &job);
-	assert_int_equal(job.n, 1);
-	lab_free_jobs(l, &job);
-}
-
-/* Written under a clock a year ahead: due at the next start. In a week: left alone. */
+/* Written under a clock a year ahead: due at the next start, and so it says. In a week: left alone. */
 static void
 test_clamp(void **state)
 {
 	struct lab *l = *state;
+	struct domains v = { 0, "", 0 };
 	struct leased job;
 
-	assert_int_equal(lab_put(l, "a@x.test", "m", NULL), STORE_OK);
+	assert_int_equal(lab_put(l, "a@x.test b@x.test", "m", NULL), STORE_OK);
 	assert_int_equal(lab_put(l, "a@y.test", "m", NULL), STORE_OK);
 	assert_int_equal(lab_put(l, "a@z.test", "m", NULL), STORE_OK);
 	lab_close(l);
@@ -505,14 +499,39 @@ test_clamp(void **state)
 	    " WHERE domain <> 'y.test';"
 	    "UPDATE rcpt SET next_attempt = next_attempt + 604800 WHERE domain = 'y.test'");
 	lab_open(l);
+	store_domains(l->store, on_domains_due, &v);
 	lab_lease(l, "x.test", clock_wall(), 9, &job);
 	assert_int_equal(job.n, 1);
+	assert_int_equal(job.jobs->nrcpt, 2);
 	lab_free_jobs(l, &job);
 	lab_lease(l, "y.test", clock_wall(), 9, &job);
 	assert_int_equal(job.n, 0);
 	lab_lease(l, "z.test", clock_wall(), 9, &job);
 	assert_int_equal(job.n, 1);
 	lab_free_jobs(l, &job);
+	lab_wait(l, &v.done);
+	assert_string_equal(v.text, "x.test due in 0 y.test due in 7 z.test due in 0 ");
+}
+
+/* In the background all of it, also of domains that nobody asks for, and in steps. */
+static void
+test_clamp_many(void **state)
+{
+	struct lab *l = *state;
+
+	lab_close(l);
+	(void)lab_sql(l,
+	    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450)"
+	    " INSERT INTO message (id, arrival, size, sender, body, ret, smtputf8)"
+	    " SELECT i, 1, 0, '', 0, 0, 0 FROM n;"
+	    "INSERT INTO rcpt (id, domain, state, next_attempt, address)"
+	    " SELECT id << 10, 'd' || id || '.test', id % 3, 9000000000, 'a@x.test' FROM message;"
+	    "UPDATE totals SET messages = 450, recipients = 450, held = 150, quarantined = 150");
+	lab_open(l);
+	lab_close(l);
+	assert_int_equal(lab_sql(l, "SELECT count(*) FROM rcpt WHERE next_attempt < 9000000000"
+	    " AND state = 0"), 150);
+	assert_int_equal(lab_sql(l, "SELECT count(*) FROM rcpt WHERE next_attempt = 9000000000"), 300);
 }
 
 /* --- housekeeping -------------------------------------------------------- */
@@ -559,8 +578,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_change, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_retry, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_change_in_steps, lab_setup, lab_teardown),
-		cmocka_unit_test_setup_teardown(test_shift_clock, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_clamp, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_clamp_many, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_housekeeping, lab_setup, lab_teardown),
 	};
 
