@@ -3,7 +3,7 @@
 from lib import smtp
 from lib.ca import Certificate
 from lib.lab import check, same, scenario
-from lib.primary import CLOSE, certificate
+from lib.primary import CLOSE, HANG, certificate
 from lib.process import wait_until
 
 
@@ -30,6 +30,24 @@ def cut_off(holdfast, primary):
     wait_until(lambda: len(primary.messages) == before + 1, 20, 'the large message')
     wait_until(lambda: holdfast.held() == 0, 10, 'the queue to be empty')
     check(len(primary.messages[-1].data) > 2000000, 'the whole message')
+
+
+def silent(lab, holdfast):
+    """Whoever says 220 and then nothing: in the clear where the level allows it, else not at all."""
+    def hang(session):
+        session.wfile.write(b'220 2.0.0 Go\r\n')
+        return HANG
+
+    primaries = {}
+    for level in ('may', 'verify'):
+        p = primaries[level] = lab.fake_primary(tls=object(), script={'starttls': hang}).start()
+        holdfast.domain(f'{level}.silent.test', p.port, (), '--recipients', 'any', '--tls', level)
+        send(holdfast, f'{level}.silent.test')
+    wait_until(lambda: len(primaries['may'].messages) == 1, 20, 'the message in the clear')
+    wait_until(lambda: f":{primaries['verify'].port}: timed out while negotiating TLS" in
+               holdfast.queued.log(), 20, 'the reason')
+    check(not any(c.startswith(b'MAIL') for c in primaries['verify'].commands), 'no fallback')
+    same(holdfast.held(), 1, 'held messages')
 
 
 def injected(lab, holdfast, context):
@@ -63,7 +81,7 @@ def tls(lab):
     real = lab.primary(smtpd_tls_security_level='may', smtpd_tls_loglevel='1',
                        smtpd_tls_cert_file=lab.path('tls.crt'), smtpd_tls_key_file=lab.path('tls.key'),
                        virtual_mailbox_domains='real.test').start()
-    holdfast = lab.holdfast()
+    holdfast = lab.holdfast(smtp_tls_timeout='2s')
     for name, primary, level in (('offers.test', offers, 'may'), ('plain.test', plain, 'may'),
                                  ('off.test', off, 'off'), ('real.test', real, 'may'),
                                  ('breaks.test', breaks, 'may')):
@@ -87,3 +105,4 @@ def tls(lab):
     wait_until(lambda: holdfast.held() == 0, 10, 'the queue to be empty')
     injected(lab, holdfast, context)
     cut_off(holdfast, offers)
+    silent(lab, holdfast)

@@ -313,7 +313,7 @@ test_queue_list(void **state)
 	    "\"domain\":\"a.test\",\"trace\":\"\",\"recipients\":[]}\n{\"ok\":true}\n",
 	    (long long)now - 60, (long long)now + 600, (long long)now + 600, (long long)now);
 	const char *const answers[] = { "{\"destination\":\"h:25\",\"state\":\"down\","
-		"\"domains\":[\"x.test\",\"a.test\"]}\n{\"ok\":true}\n", message, NULL };
+		"\"reason\":\"it \\u001B is off\",\"domains\":[\"x.test\",\"a.test\"]}\n{\"ok\":true}\n", message, NULL };
 	static const char *const none[] = { "{\"ok\":true}\n", "{\"ok\":true}\n", NULL };
 	struct ran r;
 
@@ -322,7 +322,7 @@ test_queue_list(void **state)
 	assert_int_equal(r.status, EX_OK);
 	contains(&r.asked, "{\"cmd\":\"queue.list\",\"domain\":\"a.test\",\"state\":\"queued\","
 			   "\"sender\":\"x@y.test\"}\n");
-	contains(&r.out, "    joe@A.test  waits for h:25, which is down\n");
+	contains(&r.out, "    joe@A.test  waits for h:25, which is down: it \\x1b is off\n");
 	contains(&r.out, "4XyZ0001*");
 	contains(&r.out, "  10.2 KB  ");
 	contains(&r.out, "  <>\n    bob@a.test  next attempt in ");
