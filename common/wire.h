@@ -39,10 +39,11 @@ enum wire_line wire_line(const char *data, size_t len, size_t max, size_t *scann
 enum wire_verb {
 	VERB_LHLO, VERB_HELO, VERB_EHLO, VERB_MAIL, VERB_RCPT, VERB_DATA, VERB_BDAT,
 	VERB_RSET, VERB_NOOP, VERB_VRFY, VERB_EXPN, VERB_HELP, VERB_QUIT, VERB_STARTTLS,
-	VERB_AUTH, VERB_XFORWARD, VERB_UNKNOWN
+	VERB_AUTH, VERB_XFORWARD, VERB_ETRN, VERB_ATRN, VERB_UNKNOWN
 };
 /* Splits "VERB arg": *arg lends the rest without leading blanks, trailing blanks cut. */
 enum wire_verb wire_verb(const char *line, size_t len, const char **arg, size_t *arglen);
+bool	wire_is_http(const char *line, size_t len);	/* a web client's request line */
 
 /* What MAIL, RCPT and BDAT say. `code', `dsn' and `text' form the reply on refusal. */
 struct wire_error {

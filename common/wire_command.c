@@ -27,7 +27,7 @@ wire_verb(const char *line, size_t len, const char **arg, size_t *arglen)
 		{ "QUIT", VERB_QUIT }, { "LHLO", VERB_LHLO }, { "HELO", VERB_HELO },
 		{ "EHLO", VERB_EHLO }, { "VRFY", VERB_VRFY }, { "EXPN", VERB_EXPN },
 		{ "HELP", VERB_HELP }, { "AUTH", VERB_AUTH }, { "STARTTLS", VERB_STARTTLS },
-		{ "XFORWARD", VERB_XFORWARD },
+		{ "XFORWARD", VERB_XFORWARD }, { "ETRN", VERB_ETRN }, { "ATRN", VERB_ATRN },
 	};
 	size_t verblen = 0, i;
 
@@ -43,6 +43,20 @@ wire_verb(const char *line, size_t len, const char **arg, size_t *arglen)
 		if (strlen(table[i].name) == verblen && strncasecmp(line, table[i].name, verblen) == 0)
 			return table[i].verb;
 	return VERB_UNKNOWN;
+}
+
+bool
+wire_is_http(const char *line, size_t len)
+{
+	static const char *const method[] = {
+		"GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ", "CONNECT ", "DELETE ", "TRACE ",
+		"PATCH ", "PRI * HTTP",
+	};
+
+	for (size_t i = 0; i < sizeof(method) / sizeof(method[0]); i++)
+		if (len >= strlen(method[i]) && strncasecmp(line, method[i], strlen(method[i])) == 0)
+			return true;
+	return false;
 }
 
 /* RFC 3030 2: "BDAT size [LAST]". */

@@ -45,6 +45,7 @@ const char *deliver_destination(struct deliver *, const char *name);
  * done(arg, messages delivered) then, exactly once. False (and io stays the caller's): another such session has one of the domains.
  */
 struct smtp_io;
+bool	deliver_turn_busy(struct deliver *, const char *const *domains, size_t n);
 bool	deliver_turn(struct deliver *, const char *const *domains, size_t n, struct smtp_io **,
 	    const char *peer, void (*done)(void *, unsigned delivered), void *arg);
 /* Start no new work; call done(arg) when nothing is in flight (at the latest after shutdown_timeout). */

@@ -148,6 +148,8 @@ deliver_outcome(struct deliver_dest *dest, const struct deliver_session *except,
 	bool good = what != OUTCOME_BUSY && what != OUTCOME_DEAD;
 	int64_t after_ms = good ? 0 : next_probe(dest), now = clock_mono_ms();
 
+	if (!good && dest->turn != NULL)
+		return;		/* its only connection: it ends with it */
 	if (!good)
 		dest->failed_at = clock_wall();
 	if (!good && strcmp(dest->reason, reason) != 0) {
@@ -196,6 +198,10 @@ deliver_idle(struct deliver_dest *dest)
 	enum destination_state before;
 	int64_t now = clock_mono_ms();
 
+	if (dest->turn != NULL) {
+		deliver_turn_idle(dest);
+		return;
+	}
 	deliver_judge_idle(dest);
 	before = dest->health.state;
 	if (before == DEST_HELD)
@@ -225,8 +231,8 @@ deliver_probe_arm(struct deliver_dest *dest)
 	int64_t ms = dest->health.next_probe - clock_mono_ms();
 	struct timeval tv = { 0, 0 };
 
-	if (dest->kind == ROUTE_TURN)
-		return;
+	if (dest->kind == ROUTE_TURN || dest->turn != NULL)
+		return;		/* there is nobody to call */
 	if (ms > 0) {
 		tv.tv_sec = ms / 1000;
 		tv.tv_usec = (ms % 1000) * 1000;

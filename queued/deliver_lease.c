@@ -278,7 +278,8 @@ deliver_pump(struct deliver_dest *dest)
 	while (dest->nready > 0 && (s = TAILQ_FIRST(&dest->idle)) != NULL)
 		if (!deliver_session_next(s))
 			break;
-	if (dest->health.state == DEST_UP || dest->health.state == DEST_RAMPING) {
+	if (dest->turn == NULL &&
+	    (dest->health.state == DEST_UP || dest->health.state == DEST_RAMPING)) {
 		allowed = destination_allows(&dest->health, dest->nsessions, clock_mono_ms());
 		while (allowed-- > 0 && dest->nready > dest->nopening &&
 		    d->unsettled < DELIVER_UNSETTLED_MAX && deliver_rate_wait(dest) == 0)

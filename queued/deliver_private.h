@@ -9,6 +9,7 @@
  *	deliver_guard.c		the first messages after an outage: believed or held
  *	deliver_outage.c	what is remembered of destinations and their outages
  *	deliver_session.c	one SMTP session: client, sockets, body
+ *	deliver_turn.c		a destination that has called us (ATRN)
  *	deliver_connect.c	hosts, addresses, the next one
  *	deliver_tls.c		which TLS a connection needs
  *	deliver_host.c		the hosts of a destination, and their order
@@ -65,6 +66,7 @@ struct deliver_domain {
 	struct deliver		*d;
 	char			*name;
 	struct deliver_dest	*dest;		/* NULL: no rule names the domain */
+	struct deliver_dest	*turn;		/* has called us and fetches this mail; NULL none */
 	struct schedule		 schedule;	/* as the rules have it now */
 	struct job		*ready, **ready_tail;
 	size_t			 nready;
@@ -121,6 +123,7 @@ struct deliver_dest {
 	bool			 mx_insecure;	/* the hosts come from an MX answer that is not validated */
 	enum rules_client	 client;	/* how it is told who the client was */
 	bool			 relay;		/* bounce_relay: queued's own mail, no guard */
+	struct deliver_turn	*turn;		/* it has called us: one session, no probes */
 	enum rules_route_kind	 kind;
 	char			*mx;		/* ROUTE_MX: whose MX */
 	bool			 derived;	/* … and only because its MX names us */
@@ -268,6 +271,8 @@ void	deliver_route_conf(struct deliver *);	/* after a new configuration: the rel
 void	deliver_route_all(struct deliver *);	/* after new rules */
 struct deliver_domain *deliver_route_domain(struct deliver *, const char *name);	/* made if new */
 struct deliver_dest *deliver_route_find(struct deliver *, const char *name);	/* by its name or a domain's; or NULL */
+struct deliver_dest *deliver_route_dest(struct deliver *, const struct rules_domain *);	/* made if new */
+void	deliver_route_again(struct deliver_domain *);	/* where do the rules, or an ATRN, say? */
 void	deliver_route_report(struct deliver_domain *);	/* says once that no rule names it */
 void	deliver_route_reap(struct deliver *);	/* soon: destinations that nothing needs go */
 void	deliver_route_new(struct deliver *);
@@ -336,6 +341,7 @@ void	deliver_guard_rules(struct deliver_dest *);	/* after new rules */
 
 /* deliver_session.c */
 void	deliver_session_open(struct deliver_dest *, bool probe);
+void	deliver_session_adopt(struct deliver_dest *, struct smtp_io **, const char *relay);
 bool	deliver_session_next(struct deliver_session *);	/* takes a job; false: none, it is idle */
 void	deliver_session_quit(struct deliver_session *);	/* an idle one */
 void	deliver_session_close(struct deliver_session *);	/* the connection, not the session */
@@ -343,6 +349,10 @@ void	deliver_session_end(struct deliver_session *);	/* gone; the next may start 
 char	*deliver_session_reason(const struct deliver_session *, const struct smtp_verdict *);
 extern const struct smtp_io_handlers deliver_session_handlers;
 void	deliver_session_cut(struct deliver_session **, const char *why);
+
+/* deliver_turn.c */
+void	deliver_turn_idle(struct deliver_dest *);	/* nothing is left for it */
+void	deliver_turn_ended(struct deliver_dest *);	/* its session is gone */
 
 /* deliver_connect.c */
 void	deliver_connect_start(struct deliver_session *);

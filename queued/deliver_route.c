@@ -272,7 +272,7 @@ route(struct deliver *d, struct deliver_domain *dom)
 	struct deliver_dest *dest = NULL, *old = dom->dest;
 
 	if (rule != NULL && (rule->route.kind != ROUTE_HOSTS || rule->route.primary.n > 0)) {
-		dest = dest_get(d, rule, dom->name);
+		dest = dom->turn != NULL ? dom->turn : dest_get(d, rule, dom->name);
 		dest->relay = rule == d->relay_rule;
 		dom->schedule = *rule->schedule;
 		dom->reported = false;
@@ -300,6 +300,18 @@ route(struct deliver *d, struct deliver_domain *dom)
 		}
 		deliver_route_reap(d);
 	}
+}
+
+void
+deliver_route_again(struct deliver_domain *dom)
+{
+	route(dom->d, dom);
+}
+
+struct deliver_dest *
+deliver_route_dest(struct deliver *d, const struct rules_domain *rule)
+{
+	return dest_get(d, rule, "");
 }
 
 struct deliver_domain *

@@ -68,6 +68,8 @@ session_free(struct deliver_session *s)
 	deliver_connect_free(s);
 	free(s->relay);
 	free(s);
+	if (dest->turn != NULL)
+		deliver_turn_ended(dest);
 }
 
 void
@@ -240,6 +242,8 @@ worn_out(const struct deliver_session *s)
 {
 	const struct rules_settings *set = ruleset_settings(s->dest->d->rules);
 
+	if (s->dest->turn != NULL)
+		return false;		/* we cannot call back */
 	return s->sent >= set->connection_messages ||
 	    clock_mono_ms() - s->opened >= (int64_t)set->connection_time * 1000;
 }
@@ -299,6 +303,8 @@ report_no_xclient(struct deliver_session *s)
 	const char *why = smtp_client_no_xclient(s->client);
 	struct deliver_host *host = host_of(s);
 
+	if (host == NULL)
+		return;		/* the peer has called us */
 	if (why != NULL && !host->no_xclient)
 		log_warn("destination=%s relay=%s client=xclient: %s; using XFORWARD",
 		    s->dest->name, s->relay, why);
@@ -512,8 +518,8 @@ const struct smtp_io_handlers deliver_session_handlers = {
 
 /* --- from outside --------------------------------------------------------- */
 
-void
-deliver_session_open(struct deliver_dest *dest, bool probe)
+static struct deliver_session *
+session_new(struct deliver_dest *dest, bool probe)
 {
 	struct deliver_session *s = xcalloc(1, sizeof(*s));
 
@@ -523,7 +529,31 @@ deliver_session_open(struct deliver_dest *dest, bool probe)
 	TAILQ_INSERT_TAIL(&dest->sessions, s, link);
 	dest->nsessions++;
 	dest->nopening++;
-	deliver_connect_start(s);
+	return s;
+}
+
+void
+deliver_session_open(struct deliver_dest *dest, bool probe)
+{
+	deliver_connect_start(session_new(dest, probe));
+}
+
+/* On a connection that the peer made; what stands in its output already goes first. */
+void
+deliver_session_adopt(struct deliver_dest *dest, struct smtp_io **io, const char *relay)
+{
+	struct deliver_session *s = session_new(dest, false);
+	const struct smtp_client_options o = { .hostname = dest->d->conf->hostname,
+		.tls = TLS_OFF, .client = dest->client };
+
+	s->plain = true;
+	s->relay = xstrdup(relay);
+	s->io = *io;
+	*io = NULL;
+	smtp_io_handlers(s->io, &deliver_session_handlers, s);
+	s->client = smtp_client_new(&o, smtp_io_out(s->io));
+	smtp_io_deadline(s->io, deadline_of(s, smtp_client_connected(s->client)));
+	(void)smtp_io_flush(s->io);
 }
 
 void

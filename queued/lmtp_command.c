@@ -285,21 +285,6 @@ cmd_quit(struct lmtp_session *s, size_t arglen)
 	return lmtp_answer(s, REPLY_BYE, STATE_QUIT);
 }
 
-/* A browser or a confused proxy; its request's body must not be read as commands. */
-static bool
-is_http(const char *line, size_t len)
-{
-	static const char *const method[] = {
-		"GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ", "CONNECT ", "DELETE ", "TRACE ",
-		"PATCH ", "PRI * HTTP",
-	};
-
-	for (size_t i = 0; i < sizeof(method) / sizeof(method[0]); i++)
-		if (len >= strlen(method[i]) && strncasecmp(line, method[i], strlen(method[i])) == 0)
-			return true;
-	return false;
-}
-
 enum lmtp_state
 lmtp_command(struct lmtp_session *s, const char *line, size_t len)
 {
@@ -335,10 +320,13 @@ lmtp_command(struct lmtp_session *s, const char *line, size_t len)
 	case VERB_EXPN:
 	case VERB_STARTTLS:
 	case VERB_AUTH:
+	case VERB_ETRN:
+	case VERB_ATRN:
 		return lmtp_mistake(s, REPLY_NOT_HERE);
 	case VERB_UNKNOWN:
 		break;
 	}
-	return is_http(line, len) ? lmtp_cut(s, REPLY_HTTP) : lmtp_mistake(s, REPLY_UNKNOWN);
+	/* A browser or a confused proxy; its request's body must not be read as commands. */
+	return wire_is_http(line, len) ? lmtp_cut(s, REPLY_HTTP) : lmtp_mistake(s, REPLY_UNKNOWN);
 }
 

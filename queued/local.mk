@@ -56,6 +56,13 @@ libqueue_a_SOURCES += queued/dane.c queued/dane.h queued/smtp_io.c queued/smtp_i
 # reports to senders and to the operator
 libqueue_a_SOURCES += queued/bounce_rate.c queued/bounce_rate.h queued/deliver_aged.c queued/deliver_bounce.c \
 	queued/dsn.c queued/dsn.h queued/dsn_text.c queued/dsn_text.h
+
+# turn
+libqueue_a_SOURCES += queued/deliver_turn.c queued/turn_auth.c queued/turn_command.c \
+	queued/turn_conn.c queued/turn_conn.h queued/turn_ops.c queued/turn_rate.c queued/turn_rate.h queued/turn_sasl.c queued/turn_sasl.h \
+	queued/turn_server.c queued/turn_server.h queued/turn_session.c queued/turn_session.h \
+	queued/turn_state.h queued/turn_users.c queued/turn_users.h
+
 # the daemon
 sbin_PROGRAMS += holdfast-queued
 holdfast_queued_SOURCES = queued/main.c queued/control_server.c queued/control_server.h \

@@ -30,6 +30,7 @@
 #include "queued/deliver.h"
 #include "queued/lmtp_server.h"
 #include "queued/store.h"
+#include "queued/turn_server.h"
 
 #define IDENT		"holdfast/queued"
 #define RULES_POLL_MS	500		/* P8: a rule change applies within a second */
@@ -42,6 +43,7 @@ struct queued {
 	struct store			*store;
 	struct deliver			*deliver;
 	struct lmtp_server		*lmtp;
+	struct turn_server		*turn;		/* NULL: turn_listen is empty */
 	struct control_server		*control;
 	struct event			*on_stop[2], *on_reload, *rules_timer;
 	bool				 stopping;
@@ -68,6 +70,7 @@ rules_check(evutil_socket_t fd, short what, void *arg)
 	case 1:
 		rs = rules_current(q->rules);
 		deliver_rules(q->deliver, rs);
+		turn_server_rules(q->turn, rs);
 		log_info("rules: new rules are in force, domains=%zu", ruleset_ndomains(rs));
 		ruleset_unref(&rs);
 		break;
@@ -97,6 +100,7 @@ reload(evutil_socket_t sig, short what, void *arg)
 		q->conf = conf;
 		lmtp_server_conf(q->lmtp, conf);
 		deliver_conf(q->deliver, conf);
+		turn_server_conf(q->turn, conf);
 		control_server_conf(q->control, conf);
 		conf_free(&old);
 		log_info("configuration reloaded from %s", q->options->conf_path);
@@ -135,6 +139,7 @@ stop(evutil_socket_t sig, short what, void *arg)
 	q->stopping = true;
 	log_info("stopping: finishing what is in flight (at most %u s)", q->conf->shutdown_timeout);
 	daemon_notify("STOPPING=1");
+	turn_server_stop(q->turn);
 	lmtp_server_drain(q->lmtp, sessions_ended, q);
 }
 
@@ -177,10 +182,15 @@ open_doors(struct queued *q)
 		die(EX_IOERR, why);
 	rs = rules_current(q->rules);
 	q->deliver = deliver_new(q->base, q->store, q->conf, rs);
-	ruleset_unref(&rs);
 	q->lmtp = lmtp_server_new(q->base, q->store, q->conf, accepted, q, &why);
 	if (q->lmtp == NULL)
 		die(EX_UNAVAILABLE, why);
+	if (q->conf->turn_listen[0] != '\0') {
+		q->turn = turn_server_new(q->base, q->store, q->deliver, q->conf, rs, &why);
+		if (q->turn == NULL)
+			die(EX_UNAVAILABLE, why);
+	}
+	ruleset_unref(&rs);
 	view.store = q->store;
 	view.deliver = q->deliver;
 	view.lmtp = q->lmtp;
@@ -198,6 +208,7 @@ close_doors(struct queued *q)
 	control_server_free(&q->control);
 	lmtp_server_free(&q->lmtp);
 	deliver_free(&q->deliver);
+	turn_server_free(&q->turn);	/* after it: sessions that fetch mail came back from there */
 	store_close(&q->store);
 	rules_close(&q->rules);
 	event_free(q->on_stop[0]);

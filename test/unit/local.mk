@@ -12,3 +12,4 @@ include test/unit/smtp.mk
 include test/unit/milter.mk
 include test/unit/tls.mk
 include test/unit/report.mk
+include test/unit/turn.mk

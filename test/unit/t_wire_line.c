@@ -109,6 +109,8 @@ verbs(void **state)
 		{ "QUIT", VERB_QUIT, "" },
 		{ "STARTTLS", VERB_STARTTLS, "" },
 		{ "AUTH PLAIN", VERB_AUTH, "PLAIN" },
+		{ "etrn @a.test", VERB_ETRN, "@a.test" },
+		{ "ATRN", VERB_ATRN, "" },
 		{ "XFORWARD NAME=x", VERB_XFORWARD, "NAME=x" },
 		{ "", VERB_UNKNOWN, "" },
 		{ " QUIT", VERB_UNKNOWN, "QUIT" },
