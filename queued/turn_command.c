@@ -17,6 +17,7 @@
 #include "common/wire.h"
 #include "queued/turn_state.h"
 
+#define BLANKS		" \t"
 #define ALL_YOURS	"(all)"		/* ATRN without domains, in the log */
 
 /* --- the request at hand ------------------------------------------------- */
@@ -197,11 +198,14 @@ static const char syntax[] = "501 5.5.4 Syntax: ATRN [domain[,domain...]]";
 static const char *
 atrn_list(struct turn_session *s, char *list)
 {
-	char *name;
+	char *name, *end;
 
 	while ((name = strsep(&list, ",")) != NULL) {
-		name += strspn(name, " \t");
-		name[strcspn(name, " \t")] = '\0';
+		name += strspn(name, BLANKS);
+		end = name + strcspn(name, BLANKS);
+		if (end[strspn(end, BLANKS)] != '\0')
+			return syntax;
+		*end = '\0';
 		if (!is_domain(name))
 			return syntax;
 		if (!turn_user_owns(s->user, name))
