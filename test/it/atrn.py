@@ -17,8 +17,8 @@ MAN = 'packaging/man/holdfast-queued.8'
 def odmr(lab, port, sink, domains, secret):
     """fetchmail's ODMR has no STARTTLS, and its own TLS stalls: openssl does it (holdfast-queued(8))."""
     plugin = f'openssl s_client -quiet -verify_return_error -CAfile {lab.path("turn.crt")} -connect %h:%p'
-    return turn.fetchmail(lab, rc=f'''poll localhost proto ODMR service {port} plugin "{plugin}" sslproto ''
-        user ann password "{secret}" fetchdomains {domains} smtphost localhost/{sink}\n''')
+    return turn.fetchmail(lab, rc=f'''poll localhost proto ODMR service {port} plugin "{plugin}"
+        user ann password "{secret}" sslproto '' fetchdomains {domains} smtphost localhost/{sink}\n''')
 
 
 def once(messages, expected, what):
@@ -39,7 +39,7 @@ def who_may_not(lab, holdfast, port):
         same(c.reply().code, 503, 'plaintext behind STARTTLS')
         check(c.closed(), 'the end of that session')
     status, said = odmr(lab, port, 9, 'a.test', 'wrong')
-    check(status != 0, said)
+    check(status != 0 and '535 5.7.8' in said, f'{status} {said}')
     with turn.TurnClient(lab, port) as c:
         same(c.scram('nobody', 'correct-horse').code, 535, 'an unknown user')
         same(c.scram('ann', 'Correct-horse').code, 535, 'a wrong secret')
@@ -50,7 +50,7 @@ def who_may_not(lab, holdfast, port):
         same(c.command('ATRN a.test').code, 450, "another one's domain")
         same(c.command('ETRN far.test').code, 458, 'ETRN of a domain that is fetched')
     failed = [line for line in holdfast.queued.log().splitlines() if 'authentication failed' in line]
-    with open(os.path.join(os.path.dirname(lab.source), MAN)) as f:
+    with open(os.path.join(lab.source, MAN)) as f:
         regex = re.search(r'^failregex = (.*)$', f.read(), re.M).group(1).replace('\\e', '\\')
     regex = regex.replace('<HOST>', r'127\.0\.0\.1')
     same(len(failed), 4, f'lines about failed authentications: {failed}')
@@ -106,7 +106,7 @@ def fetched_only(lab, holdfast, port, sink):
     with turn.TurnClient(lab, port) as c:
         same(c.scram('far', 'battery-staple').code, 235, 'SCRAM')
         same(c.command('ATRN').code, 450, 'ATRN while another one is at work')
-    listed = [d['name'] for d in holdfast.json('primary', 'list')]
+    listed = [d['destination'] for d in holdfast.json('primary', 'list')]
     check(any(n.startswith('atrn:far[127.0.0.1]:') for n in listed), f'the session is listed: {listed}')
     sink.stop()
     pipe.join(10)
