@@ -84,6 +84,11 @@ log_held(const struct deliver_dest *dest)
 {
 	struct log_q q;
 
+	if (dest->turn != NULL) {
+		log_error("destination=%s state=held reason=%s nothing bounces; its mail waits for "
+		    "the next ATRN", dest->name, log_quote(&q, dest->reason));
+		return;
+	}
 	log_error("destination=%s state=held reason=%s nothing bounces; one message is tried every "
 	    "%" PRId64 " s; when it is mended: holdfast primary release %s", dest->name,
 	    log_quote(&q, dest->reason), deliver_canary_interval(dest) / 1000, dest->name);

@@ -42,6 +42,8 @@ deliver_remember(struct deliver_dest *dest)
 		.reason = dest->reason,
 	};
 
+	if (dest->turn != NULL)
+		return;			/* it does not outlive its session */
 	if (!row.held && !down) {
 		if (!dest->remembered)
 			return;
