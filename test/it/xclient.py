@@ -5,13 +5,17 @@ Its log shows the original client's name, address and HELO, and SPF is checked a
 client: the same message passes with XCLIENT and fails without. Postfix asks the new client for the right to
 XCLIENT, so each client has a connection of its own; where everybody has the right, one
 connection carries them all. A client that the primary refuses is that message's trouble and nobody else's.
+
+The primary is configured by the snippet that we ship for it; the one for rspamd passes rspamd's own check.
 """
+import os
 import re
+import shutil
 
 from lib import smtp
 from lib.dns import Nsd
 from lib.lab import check, same, scenario
-from lib.process import wait_until
+from lib.process import run, wait_until
 from lib.spf import policy_service
 
 ZONES = {
@@ -42,7 +46,8 @@ def send(holdfast, domain, names):
 
 
 def primary(lab, dns, name, **settings):
-    p = lab.primary(domains=[f'{name}.test'], name=name, smtpd_authorized_xforward_hosts='', **settings)
+    p = lab.primary(domains=[f'{name}.test'], name=name,
+                    **{'smtpd_authorized_xforward_hosts': '', **settings})
     service = policy_service(lab, p, dns)
     # The header of each message says who brought it, and what SPF thinks of that.
     p.configure(smtpd_recipient_restrictions=f'reject_unauth_destination, {service}')
@@ -63,6 +68,29 @@ def judged(p, user):
     return received[2], received[1], spf[1]
 
 
+def snippet(lab):
+    """packaging/postfix/primary-xclient.cf as settings, its example addresses replaced."""
+    settings = {}
+    with open(os.path.join(lab.source, 'packaging/postfix/primary-xclient.cf')) as f:
+        for line in f:
+            if line.strip() and not line.startswith('#'):
+                key, value = line.strip().split(' = ', 1)
+                settings[key] = value.replace('192.0.2.25', '127.0.0.1').replace('2001:db8::25', '::1')
+    return settings
+
+
+def check_rspamd_snippet(lab):
+    if not shutil.which('rspamadm'):
+        lab.say('rspamd is not installed: its snippet was not checked')
+        return
+    os.makedirs(lab.path('rspamd/local.d/maps.d'))
+    shutil.copy(os.path.join(lab.source, 'packaging/rspamd/external_relay.conf'), lab.path('rspamd/local.d'))
+    lab.write('rspamd/local.d/maps.d/backup_mx.map', 'mx2.test\n')
+    done = run(['rspamadm', f'--var=LOCAL_CONFDIR={lab.path("rspamd")}', 'configtest'])
+    check('syntax OK' in done.stdout, f'rspamadm configtest: {done.stdout}{done.stderr}')
+    check('schema error' not in done.stdout + done.stderr, f'the module takes it: {done.stdout}{done.stderr}')
+
+
 def messages_by_connection(p, total):
     """How many messages each connection brought, once all have ended."""
     def found():
@@ -74,7 +102,7 @@ def messages_by_connection(p, total):
 @scenario(limit=60)
 def xclient(lab):
     dns = Nsd(lab, ZONES).start()
-    usual = primary(lab, dns, 'usual', smtpd_authorized_xclient_hosts='127.0.0.0/8')
+    usual = primary(lab, dns, 'usual', **snippet(lab))
     anybody = primary(lab, dns, 'anybody', smtpd_authorized_xclient_hosts='0.0.0.0/0 [::]/0')
     nobody = primary(lab, dns, 'nobody')
     strict = primary(lab, dns, 'strict', smtpd_authorized_xclient_hosts='127.0.0.0/8', smtpd_delay_reject='no',
@@ -116,4 +144,5 @@ def xclient(lab):
           'XCLIENT' in eve[0]['recipients'][0]['reason'], f'the reason: {eve[0]["recipients"]}')
     check('state=down' not in holdfast.queued.log(), 'no destination went down over it')
     same(holdfast.held(), 1, 'all the rest is delivered')
-    lab.say('client, HELO and SPF of 4 clients over 4 connections, and over 1: as if they had come themselves')
+    check_rspamd_snippet(lab)
+    lab.say('client, HELO and SPF of 4 clients over 4 connections, and over 1, as if they had come themselves')
