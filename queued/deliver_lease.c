@@ -145,6 +145,7 @@ deliver_untake(struct deliver_dest *dest, struct job *job)
 	dom->ready = job;
 	dom->nready++;
 	dest->nready++;
+	bucket_give(&dest->bucket);
 }
 
 void

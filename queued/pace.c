@@ -74,3 +74,9 @@ bucket_take(struct bucket *b, unsigned rate, int64_t now)
 	b->debt = debt_at(b, rate, now) + MESSAGE;
 	b->at = now;
 }
+
+void
+bucket_give(struct bucket *b)
+{
+	b->debt = b->debt > MESSAGE ? b->debt - MESSAGE : 0;
+}

@@ -28,5 +28,6 @@ struct bucket {
 /* ms until the next message may go; 0: now. */
 int64_t	 bucket_wait(const struct bucket *, unsigned rate, int64_t now);
 void	 bucket_take(struct bucket *, unsigned rate, int64_t now);	/* bucket_wait() is 0 */
+void	 bucket_give(struct bucket *);		/* the one just taken did not go */
 
 #endif

@@ -100,6 +100,12 @@ test_rate_edges(void **state)
 	/* A long pause saves nothing up. */
 	bucket_take(&b, 1, 9000000);
 	assert_int_equal(1000, bucket_wait(&b, 1, 9000000));
+	/* taken and not sent: as before */
+	bucket_give(&b);
+	assert_int_equal(0, bucket_wait(&b, 1, 9000000));
+	bucket_give(&b);
+	bucket_take(&b, 1, 9000000);
+	assert_int_equal(1000, bucket_wait(&b, 1, 9000000));
 	/* A new rate holds for what is owed already. */
 	assert_int_equal(100, bucket_wait(&b, 10, 9000000));
 	assert_int_equal(0, bucket_wait(&b, 0, 9000000));
