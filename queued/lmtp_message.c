@@ -37,24 +37,28 @@ lmtp_message_prepend(struct lmtp_message *m, const char *data, size_t len)
  * of two faults the earlier one counts, however the data is cut into pieces.
  */
 static enum lmtp_reply
-over_limit(struct lmtp_message *m, const char *data, size_t len, uint64_t size_limit)
+over_limit(struct lmtp_message *m, const char *data, size_t len, const struct lmtp_config *conf)
 {
-	uint64_t room = size_limit - m->received;
+	unsigned hops = conf->hop_limit != 0 ? conf->hop_limit : LMTP_HOPS_MAX;
+	uint64_t room = conf->size_limit - m->received;
 	size_t n = len < room ? len : (size_t)room;
 
 	m->received += len;
 	if (n > LMTP_HEADER_MAX + 1 - m->header.bytes)
 		n = LMTP_HEADER_MAX + 1 - m->header.bytes;
-	header_scan(&m->header, data, n);
-	if (m->header.hops > LMTP_HOPS_MAX)
+	header_scan(&m->header, conf->hostname, data, n);
+	if (m->header.own > LMTP_OWN_MAX)
+		return REPLY_LOOP;
+	if (m->header.hops > hops)
 		return REPLY_HOPS;
 	if (m->header.bytes > LMTP_HEADER_MAX)
 		return REPLY_HEADER;
-	return m->received > size_limit ? REPLY_SIZE : REPLY_NONE;
+	return m->received > conf->size_limit ? REPLY_SIZE : REPLY_NONE;
 }
 
 void
-lmtp_message_bytes(struct lmtp_message *m, const char *data, size_t len, uint64_t size_limit)
+lmtp_message_bytes(struct lmtp_message *m, const char *data, size_t len,
+    const struct lmtp_config *conf)
 {
 	if (len == 0)
 		return;
@@ -62,7 +66,7 @@ lmtp_message_bytes(struct lmtp_message *m, const char *data, size_t len, uint64_
 		m->received += len;
 		return;
 	}
-	m->fault = over_limit(m, data, len, size_limit);
+	m->fault = over_limit(m, data, len, conf);
 	if (m->fault != REPLY_NONE)
 		lmtp_message_drop(m);
 	else

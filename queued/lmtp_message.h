@@ -29,7 +29,7 @@ const char *lmtp_message_begin(struct lmtp_message *);	/* lends the queue id */
 /* Our own octets: not counted against any limit. */
 void	lmtp_message_prepend(struct lmtp_message *, const char *, size_t);
 /* The client's. Over a limit: the message is aborted and `fault' says why. */
-void	lmtp_message_bytes(struct lmtp_message *, const char *, size_t, uint64_t size_limit);
+void	lmtp_message_bytes(struct lmtp_message *, const char *, size_t, const struct lmtp_config *);
 /* A refused message whose sender comes to no end. */
 bool	lmtp_message_endless(const struct lmtp_message *, uint64_t size_limit);
 void	lmtp_message_commit(struct lmtp_message *, const struct envelope *);

@@ -38,6 +38,7 @@ static const char *const text[] = {
 	[REPLY_SIZE] = "552 5.3.4 Message size exceeds fixed limit",
 	[REPLY_HEADER] = "552 5.3.4 Message header exceeds fixed limit",
 	[REPLY_HOPS] = "554 5.4.6 Too many hops",
+	[REPLY_LOOP] = "554 5.4.6 Mail loops back to me",
 	[REPLY_BARE_LF] = "554 5.5.2 Bare LF in command; closing",
 	[REPLY_BARE_CR] = "554 5.5.2 Bare CR in command; closing",
 	[REPLY_NUL] = "554 5.5.2 NUL in command; closing",

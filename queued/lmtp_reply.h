@@ -40,6 +40,7 @@ enum lmtp_reply {
 	REPLY_SIZE,
 	REPLY_HEADER,
 	REPLY_HOPS,
+	REPLY_LOOP,
 	/* the session ends */
 	REPLY_BARE_LF,
 	REPLY_BARE_CR,

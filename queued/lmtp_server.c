@@ -274,6 +274,12 @@ lmtp_server_conf(struct lmtp_server *s, const struct conf *conf)
 	s->drain_ms = (int64_t)conf->shutdown_timeout * 1000;
 }
 
+void
+lmtp_server_hops(struct lmtp_server *s, unsigned limit)
+{
+	s->hub.session.hop_limit = limit;
+}
+
 struct lmtp_server *
 lmtp_server_new(struct event_base *base, struct store *store, const struct conf *conf,
     void (*accepted)(void *, const char *), void *arg, char **why)

@@ -34,6 +34,8 @@ struct lmtp_server *lmtp_server_new(struct event_base *, struct store *, const s
 /* New configuration after SIGHUP (limits, timeouts, hostname; listeners stay as they are);
  * no pointer into the earlier one is kept when this returns. */
 void	lmtp_server_conf(struct lmtp_server *, const struct conf *);
+/* New rules: Received: lines beyond which a message loops. */
+void	lmtp_server_hops(struct lmtp_server *, unsigned limit);
 /* Listen no more; sessions between messages get 421 and end, others finish theirs; done(arg) at the end,
  * at the latest after shutdown_timeout. */
 void	lmtp_server_drain(struct lmtp_server *, void (*done)(void *), void *arg);

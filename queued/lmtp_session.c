@@ -110,7 +110,7 @@ on_data(struct lmtp_session *s, const char *p, size_t len, size_t *used)
 	struct buf *content = &s->conf->scratch;
 	enum wire_undot_result r = wire_undot(&s->undot, p, len, used, content);
 
-	lmtp_message_bytes(&s->message, content->data, content->len, s->conf->size_limit);
+	lmtp_message_bytes(&s->message, content->data, content->len, s->conf);
 	buf_clear(content);
 	if (endless(s))
 		return message_cut(s, s->message.fault);
@@ -157,7 +157,7 @@ on_chunk(struct lmtp_session *s, const char *p, size_t len, size_t *used)
 	*used = n;
 	s->chunk_left -= n;
 	if (chunk_wanted(s)) {
-		lmtp_message_bytes(&s->message, p, n, s->conf->size_limit);
+		lmtp_message_bytes(&s->message, p, n, s->conf);
 		if (endless(s))
 			return message_cut(s, s->message.fault);
 	}

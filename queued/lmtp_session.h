@@ -20,7 +20,8 @@
 
 #define LMTP_ERRORS_MAX		20	/* bad commands in a session before 421 4.7.0 */
 #define LMTP_HEADER_MAX		(1024u * 1024u)	/* octets of a message's header block */
-#define LMTP_HOPS_MAX		50	/* Received: fields (RFC 5321 6.3) */
+#define LMTP_HOPS_MAX		50	/* Received: fields (RFC 5321 6.3), without a rule */
+#define LMTP_OWN_MAX		3	/* … that we wrote: a primary may send a message back once or twice */
 #define LMTP_SWALLOW_MAX	(64u * 1024u * 1024u)	/* octets read beyond the size limit, or
 						 * the limit once more if that is less */
 #define LMTP_OUTPUT_MAX		(64u * 1024u)	/* octets of unsent replies before input waits */
@@ -29,6 +30,7 @@
 struct lmtp_config {
 	char		*hostname;
 	uint64_t	 size_limit;
+	unsigned	 hop_limit;	/* 0: LMTP_HOPS_MAX */
 	struct buf	 scratch;	/* message bytes on their way; empty between calls */
 };
 

@@ -71,6 +71,7 @@ rules_check(evutil_socket_t fd, short what, void *arg)
 		rs = rules_current(q->rules);
 		deliver_rules(q->deliver, rs);
 		turn_server_rules(q->turn, rs);
+		lmtp_server_hops(q->lmtp, ruleset_settings(rs)->hop_limit);
 		log_info("rules: new rules are in force, domains=%zu", ruleset_ndomains(rs));
 		ruleset_unref(&rs);
 		break;
@@ -190,6 +191,7 @@ open_doors(struct queued *q)
 		if (q->turn == NULL)
 			die(EX_UNAVAILABLE, why);
 	}
+	lmtp_server_hops(q->lmtp, ruleset_settings(rs)->hop_limit);
 	ruleset_unref(&rs);
 	view.store = q->store;
 	view.deliver = q->deliver;
