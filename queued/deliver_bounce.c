@@ -40,6 +40,7 @@ struct deliver_bounce {
 	struct deliver	*d;
 	struct job	*job;
 	size_t		 n;		/* of its recipients */
+	size_t		 size;		/* of the report */
 	struct settle	*v;
 	struct told	*told;
 	TAILQ_ENTRY(deliver_bounce) link;
@@ -217,6 +218,7 @@ stored(void *arg, enum store_result result, const char *queue_id, const char *wh
 		return;
 	}
 	log_info("%s: sender %s notification: %s", b->job->queue_id, names[gravest(b)], queue_id);
+	log_info("%s: from=<>, size=%zu, nrcpt=1 (queue active)", queue_id, b->size);
 	settle(b);
 	deliver_kick(d, ENVELOPE_RELAY);
 }
@@ -266,6 +268,7 @@ submit(struct deliver_bounce *b, const char *header, size_t len)
 	to->notify = NOTIFY_NEVER;
 	if (dsn_format(&text, &dsn))
 		env.body = BODY_8BITMIME;
+	b->size = text.len;
 	(void)store_intake_write(in, text.data, text.len, NULL, NULL);
 	store_intake_commit(&in, &env, stored, b);
 	buf_free(&text);
