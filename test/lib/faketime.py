@@ -29,7 +29,7 @@ class Clock:
         self.lab, self.holdfast, self.offset = lab, holdfast, 0
         self.path = lab.write('offset', '+0')
         self.environment(LD_PRELOAD=library[0], FAKETIME_TIMESTAMP_FILE=self.path,
-                         FAKETIME_NO_CACHE='1')
+                         FAKETIME_NO_CACHE='1', NO_FAKE_STAT='1')
         self.monotonic(monotonic)
 
     def environment(self, **variables):
@@ -44,7 +44,7 @@ class Clock:
     def set_wall(self, offset):
         self.offset = offset
         # in one step, so that no reader meets an empty file
-        self.lab.write('offset.new', f'{offset:+d}')
+        self.lab.write('offset.new', f'{int(offset):+d}')
         os.rename(self.lab.path('offset.new'), self.path)
 
     def to(self, offset):
