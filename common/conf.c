@@ -15,6 +15,7 @@
 
 #include <sys/stat.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -54,7 +55,7 @@ const struct conf_key conf_keys[] = {
 	{ "turn_tls_cert", CONF_PATH, "", 0, 0, AT(turn_tls_cert), true },
 	{ "turn_tls_key", CONF_PATH, "", 0, 0, AT(turn_tls_key), true },
 	{ "turn_users", CONF_PATH, "", 0, 0, AT(turn_users), true },
-	{ "resolver", CONF_HOSTPORT, "", 0, 53, AT(resolver), true },
+	{ "resolver", CONF_SERVER, "", 0, 53, AT(resolver), true },
 	{ "dnssec_anchor", CONF_PATH, DNS_ANCHOR_SYSTEM, 0, 0, AT(dnssec_anchor), true },
 	{ "bounce_relay", CONF_HOSTPORT, "127.0.0.1:25", 0, 25, AT(bounce_relay), false },
 	{ "handover", CONF_HANDOVER, "milter", 0, 0, AT(handover), false },
@@ -143,6 +144,24 @@ set_hostport(char **where, const char *value, uint16_t default_port, char **why)
 		endpoint_clear(&e);
 	}
 	return set_string(where, value);
+}
+
+/* A name server cannot be looked up by name. */
+static int
+set_server(char **where, const char *value, uint16_t default_port, char **why)
+{
+	struct in6_addr addr;
+	struct endpoint e;
+	const char *reason;
+	bool numeric;
+
+	if (value[0] != '\0' && endpoint_parse_hostport(value, default_port, &e, &reason) == 0) {
+		numeric = inet_pton(AF_INET, e.host, &addr) == 1 || inet_pton(AF_INET6, e.host, &addr) == 1;
+		endpoint_clear(&e);
+		if (!numeric)
+			return refuse(why, xasprintf("\"%s\": must be a numeric address", value));
+	}
+	return set_hostport(where, value, default_port, why);
 }
 
 static int
@@ -235,6 +254,8 @@ set_value(struct conf *c, const struct conf_key *k, const char *value, char **wh
 		return set_listen_list(where, value, why);
 	case CONF_HOSTPORT:
 		return set_hostport(where, value, (uint16_t)k->max, why);
+	case CONF_SERVER:
+		return set_server(where, value, (uint16_t)k->max, why);
 	case CONF_HANDOVER:
 		if (strcmp(value, "milter") != 0 && strcmp(value, "lmtp") != 0)
 			return refuse(why, xasprintf("\"%s\": must be milter or lmtp", value));
@@ -451,6 +472,7 @@ conf_free(struct conf **cp)
 		case CONF_PATH:
 		case CONF_STORE:
 		case CONF_HOSTPORT:
+		case CONF_SERVER:
 			free(*(char **)where);
 			break;
 		case CONF_LISTEN:

@@ -18,6 +18,7 @@ enum conf_type {
 	CONF_LISTEN,		/* unix:PATH, inet:PORT@HOST */
 	CONF_LISTEN_LIST,
 	CONF_HOSTPORT,		/* HOST:PORT; max is the default port, 0 for none */
+	CONF_SERVER,		/* the same, and HOST a numeric address */
 	CONF_HANDOVER,
 	CONF_QUEUED_DOWN,
 	CONF_SIZE,		/* bytes, in a uint64_t */

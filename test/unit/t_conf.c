@@ -185,6 +185,8 @@ refusals(void **state)
 		{ "lmtp_listen = unix:/a,,unix:/b\n", ":1: lmtp_listen: " },
 		{ "http_listen = 127.0.0.1\n", ":1: http_listen: \"127.0.0.1\": the port is missing" },
 		{ "resolver = a:b\n", ":1: resolver: " },
+		{ "resolver = ns.example.test:53\n",
+		    ":1: resolver: \"ns.example.test:53\": must be a numeric address" },
 		{ "bounce_relay =\n", ":1: bounce_relay: a value is missing" },
 		{ "handover = both\n", ":1: handover: \"both\": must be milter or lmtp" },
 		{ "on_queued_down = fail\n", ":1: on_queued_down: \"fail\": must be pass" },
