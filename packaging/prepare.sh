@@ -12,14 +12,14 @@
 DEB_BUILD="gcc make libc6-dev autoconf automake pkg-config libmilter-dev libsqlite3-dev
     libssl-dev libevent-dev libjansson-dev libunbound-dev"
 DEB_RUN="postfix swaks python3 openssl"
-DEB_TEST="libcmocka-dev postfix-sqlite python3-dkim python3-nacl libfaketime nsd unbound ldnsutils iproute2
+DEB_TEST="libcmocka-dev postfix-sqlite python3-dkim python3-nacl nsd unbound ldnsutils iproute2
     fetchmail postfix-policyd-spf-python"
 DEB_COVERAGE="gcovr"
 RPM_BUILD="tar diffutils findutils gcc make glibc-devel autoconf automake pkgconf-pkg-config
     sendmail-milter-devel sqlite-devel openssl-devel libevent-devel jansson-devel
     unbound-devel"
 RPM_RUN="postfix swaks python3 openssl"
-RPM_TEST="libcmocka-devel postfix-sqlite python3-dkimpy python3-pynacl libfaketime nsd unbound iproute
+RPM_TEST="libcmocka-devel postfix-sqlite python3-dkimpy python3-pynacl nsd unbound iproute
     ldns-utils fetchmail pypolicyd-spf"
 RPM_COVERAGE="gcovr"
 

@@ -225,7 +225,7 @@ deliver_free(struct deliver **dp)
 static int64_t
 wall_of(int64_t mono)
 {
-	return (clock_wall_ms() + mono - clock_mono_ms()) / 1000;
+	return (clock_offset_ms() + mono) / 1000;
 }
 
 static void

@@ -42,7 +42,7 @@ deliver_due(struct deliver_domain *dom, int64_t wall)
 static void
 check_jump(struct deliver *d)
 {
-	int64_t offset = clock_wall_ms() - clock_mono_ms(), delta = offset - d->offset;
+	int64_t offset = clock_offset_ms(), delta = offset - d->offset;
 	struct deliver_domain *dom;
 	struct deliver_dest *dest;
 
@@ -185,7 +185,7 @@ deliver_clock_start(struct deliver *d)
 {
 	static const struct timeval every = { DELIVER_SWEEP, 0 };
 
-	d->offset = clock_wall_ms() - clock_mono_ms();
+	d->offset = clock_offset_ms();
 	d->wake = evtimer_new(d->base, on_wake, d);
 	d->sweeper = event_new(d->base, -1, EV_PERSIST, on_sweep, d);
 	if (d->wake == NULL || d->sweeper == NULL || event_add(d->sweeper, &every) == -1)

@@ -164,7 +164,7 @@ store_open(const struct conf *conf, struct event_base *base, char **why)
 	s->directory = directory_of(conf->queue_db);
 	s->reserve = conf->queue_reserve;
 	s->last_id = ops->last_id(engine);
-	s->ahead = clock_wall_ms() - clock_mono_ms();
+	s->ahead = clock_offset_ms();
 	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->event = s->fd < 0 ? NULL
 	    : event_new(base, s->fd, EV_READ | EV_PERSIST, on_answers, s);
@@ -345,7 +345,7 @@ store_domains(struct store *s, store_domains_cb *cb, void *arg)
 int64_t
 store_lag(const struct store *s)
 {
-	int64_t lag = clock_wall_ms() - clock_mono_ms() - s->ahead;
+	int64_t lag = clock_offset_ms() - s->ahead;
 
 	return lag < STORE_CLOCK_JUMP && lag > -STORE_CLOCK_JUMP ? 0 : lag / 1000;
 }

@@ -119,7 +119,8 @@ def sent_after_removed(log):
             removed.add(queue_id)
         elif queue_id in removed:
             again.add(queue_id)
-    check(len(removed) >= N, f'the log tells of {len(removed)} removals only')
+    # A kill may come between a batch's commit and its log lines.
+    check(len(removed) >= N * 9 // 10, f'the log tells of {len(removed)} removals only')
     return again
 
 

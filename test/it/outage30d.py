@@ -147,7 +147,7 @@ def drive(clock, begin, attempts, steps):
     planned, low, moves = {}, {}, 0     # address -> age of the next attempt, or the least it can be
     while True:
         if not planned or low and min(low.values()) <= min(planned.values()) + HOUR / 4:
-            planned, low = plan(clock, begin), {}
+            planned, low = plan(clock, begin, attempts), {}
             if not planned:
                 return moves
         age = min(planned.values())
@@ -166,10 +166,15 @@ def drive(clock, begin, attempts, steps):
                 del planned[address]
 
 
-def plan(clock, begin):
-    """address -> age of its next attempt."""
-    return {r['address']: m['next_attempt'] - begin for m in clock.ask('queue.list')[:-1]
-            if m['state'] == 'queued' for r in m['recipients']}
+def plan(clock, begin, attempts):
+    """address -> age of its next attempt. An attempt is in the log a little before it is on record."""
+    def recorded():
+        attempts.update()
+        queued = [(r, m) for m in clock.ask('queue.list')[:-1] if m['state'] == 'queued'
+                  for r in m['recipients']]
+        if all(r['attempts'] == len(attempts.ages[r['address']]) for r, _ in queued):
+            return [(r['address'], m['next_attempt'] - begin) for r, m in queued] + [None]
+    return dict(wait_until(recorded, 20, 'the attempts to be on record')[:-1])
 
 
 def poked(clock, attempts, due, counts):

@@ -64,9 +64,14 @@ class Lab:
 
     def uid_library(self):
         """The preloaded library by which an ordinary user runs Postfix (uid.c)."""
-        path = self.path('uid.so')
+        return self.library('uid')
+
+    def library(self, name):
+        """test/lib/NAME.c, built to be preloaded."""
+        path = self.path(f'{name}.so')
         if not os.path.exists(path):
-            run(['cc', '-shared', '-fPIC', '-O', '-o', path, os.path.join(HERE, 'lib/uid.c')])
+            run(['cc', '-shared', '-fPIC', '-O', '-D_GNU_SOURCE', '-o', path,
+                 os.path.join(HERE, f'lib/{name}.c'), '-ldl', '-lpthread'])
         return path
 
     # --- parts ----------------------------------------------------------------

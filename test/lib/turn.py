@@ -4,11 +4,11 @@ import base64
 import hashlib
 import hmac
 import os
+import select
 import shutil
 import socket
 import sqlite3
 import ssl
-import threading
 
 from .holdfast import QUEUE_USER
 from .process import free_port, run
@@ -109,23 +109,31 @@ class TurnClient(Client):
     def pipe(self, port):
         """After ATRN's 250: joins the connection to a server on this port until either ends."""
         server = socket.create_connection(('127.0.0.1', port))
-        to_server = threading.Thread(target=copy, args=(self.socket, server), daemon=True)
-        to_server.start()
-        copy(server, self.socket)
-        to_server.join(20)
+        ends = {self.socket: server, server: self.socket}
+        try:
+            while all(copy(source, ends[source]) for source in readable(ends)):
+                pass
+        except (OSError, ValueError):
+            pass
+        for s in ends:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+# One thread for both ways: an SSL object must not be read and written at once.
+def readable(sockets):
+    """Those with bytes to read, in OpenSSL's hands or the kernel's."""
+    waiting = [s for s in sockets if isinstance(s, ssl.SSLSocket) and s.pending()]
+    return waiting or select.select(list(sockets), [], [])[0]
 
 
 def copy(source, sink):
-    try:
-        while data := source.recv(65536):
-            sink.sendall(data)
-    except (OSError, ValueError):
-        pass
-    for s in (source, sink):
-        try:
-            s.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
+    """What is there now; False at the end."""
+    data = source.recv(65536)
+    sink.sendall(data)
+    return bool(data)
 
 
 def refused(client, line):
