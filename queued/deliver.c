@@ -66,6 +66,7 @@ deliver_new(struct event_base *base, struct store *store, const struct conf *con
 		log_fatal("%s", why);
 	deliver_bounce_new(d);
 	deliver_aged_new(d);
+	deliver_quarantine_new(d);
 	deliver_route_new(d);
 	deliver_route_conf(d);
 	deliver_clock_start(d);
@@ -208,6 +209,7 @@ deliver_free(struct deliver **dp)
 			deliver_session_cut(&s, "shutting down");
 	deliver_bounce_free(d);
 	deliver_aged_free(d);
+	deliver_quarantine_free(d);
 	deliver_route_free(d);
 	store_forget(d->store, d);
 	if (d->drain_timer != NULL)

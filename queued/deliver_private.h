@@ -241,6 +241,7 @@ struct deliver {
 	struct deliver_bounces	 bounces;	/* reports that are not durable yet */
 	struct bounce_rate	*bounce_rate;
 	struct deliver_aged	*aged;
+	struct deliver_quarantine *quarantine;
 
 	struct event		*wake, *sweeper, *reaper;
 	int64_t			 wake_at;	/* wall s; 0 unarmed */
@@ -420,6 +421,11 @@ void	deliver_aged_new(struct deliver *);
 void	deliver_aged_free(struct deliver *);
 void	deliver_aged_look(struct deliver *);	/* as each minute */
 void	deliver_aged_seen(struct deliver_domain *, int64_t arrival);	/* mail that came then waits */
+
+/* deliver_quarantine.c */
+void	deliver_quarantine_new(struct deliver *);
+void	deliver_quarantine_free(struct deliver *);
+void	deliver_quarantine_look(struct deliver *);	/* as each minute */
 
 /* deliver_clock.c */
 /* Was the clock set lately? Then ages are in doubt, and nothing may end by them. */

@@ -55,7 +55,7 @@ libqueue_a_SOURCES += queued/dane.c queued/dane.h queued/smtp_io.c queued/smtp_i
 
 # reports to senders and to the operator
 libqueue_a_SOURCES += queued/bounce_rate.c queued/bounce_rate.h queued/deliver_aged.c queued/deliver_bounce.c \
-	queued/dsn.c queued/dsn.h queued/dsn_text.c queued/dsn_text.h
+	queued/deliver_quarantine.c queued/digest.c queued/digest.h queued/dsn.c queued/dsn.h queued/dsn_text.c queued/dsn_text.h
 
 # turn
 libqueue_a_SOURCES += queued/deliver_turn.c queued/turn_auth.c queued/turn_command.c \

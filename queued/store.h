@@ -283,8 +283,9 @@ void	store_change(struct store *, enum store_change, const struct store_filter *
 	    const char *who, store_change_cb *, void *arg);
 
 /* --- the quarantine ------------------------------------------------------ */
-/* EXPIRE of what arrived before that time (wall seconds). */
-void	store_expire(struct store *, int64_t before, const char *who, store_change_cb *, void *arg);
+/* EXPIRE of what entered the quarantine before that time (wall seconds). domain: NULL any. */
+void	store_expire(struct store *, const char *domain, int64_t before, const char *who,
+	    store_change_cb *, void *arg);
 
 struct store_quarantined {
 	char		 queue_id[QUEUE_ID_SIZE];

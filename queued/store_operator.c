@@ -62,9 +62,11 @@ store_change(struct store *s, enum store_change what, const struct store_filter 
 
 /* --- the quarantine ------------------------------------------------------ */
 void
-store_expire(struct store *s, int64_t before, const char *who, store_change_cb *cb, void *arg)
+store_expire(struct store *s, const char *domain, int64_t before, const char *who,
+    store_change_cb *cb, void *arg)
 {
-	const struct store_filter old = { .state = RCPT_QUARANTINED, .older = before };
+	const struct store_filter old = { .domain = domain, .state = RCPT_QUARANTINED,
+		.older = before };
 
 	store_change(s, CHANGE_EXPIRE, &old, who, cb, arg);
 }

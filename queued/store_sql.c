@@ -9,10 +9,10 @@
  */
 #include "queued/store_sql.h"
 
-/* ?4: due after; ?5: domain, ?6: address, ?7: sender, or NULL; ?8, ?9: arrival from, to. */
+/* ?4: due after; ?5: domain, ?6: address, ?7: sender, or NULL; ?8, ?9: arrival from, to; ?12: last attempt until. */
 #define CHANGE_IS_MEANT \
 	"(?3 >> state) & 1 AND next_attempt > ?4 AND (?5 IS NULL OR domain = ?5)" \
-	" AND (?6 IS NULL OR address = ?6 COLLATE NOCASE)" \
+	" AND last_attempt <= ?12 AND (?6 IS NULL OR address = ?6 COLLATE NOCASE)" \
 	" AND EXISTS (SELECT 1 FROM message WHERE message.id = rcpt.id >> 10" \
 	" AND (?7 IS NULL OR sender = ?7 COLLATE NOCASE) AND arrival BETWEEN ?8 AND ?9)"
 

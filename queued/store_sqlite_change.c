@@ -83,6 +83,9 @@ scan_start(struct store_engine *e, const struct engine_change *c)
 	sq_text(st, 7, c->filter.sender);
 	sq_arrival(e, st, 8, &c->filter);
 	sq_int(st, 10, CHANGE_STEP);
+	/* What was refused after weeks in the queue has just entered the quarantine. */
+	sq_int(st, 12, c->what == CHANGE_EXPIRE && c->filter.older != 0 ?
+	    sq_from_wall(e, c->filter.older) - 1 : INT64_MAX);
 	if (by_domain(c))
 		sq_int(st, 11, lowest(c->states));
 	return st;

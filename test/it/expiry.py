@@ -34,6 +34,7 @@ def reports(relay, action):
 def expiry(lab):
     relay = lab.fake_primary().start()
     holdfast = lab.holdfast(bounce_relay=f'127.0.0.1:{relay.port}')
+    holdfast.cli('rule', 'set', 'global.digest_hour', '24')
     clock = Clock(lab, holdfast)
     dead = free_port()
     for domain, (end, _, _) in DOMAINS.items():

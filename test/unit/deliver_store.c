@@ -17,7 +17,8 @@
 #include "common/clock.h"
 #include "test/unit/deliver_world.h"
 
-enum kind { A_LEASE, A_AGED, A_SETTLE, A_BODY, A_DOMAINS, A_DESTINATIONS, A_OUTAGES, A_CHANGE };
+enum kind { A_LEASE, A_AGED, A_SETTLE, A_BODY, A_DOMAINS, A_DESTINATIONS, A_OUTAGES, A_CHANGE,
+	A_NOTE, A_QUARANTINE };
 struct answer {
 	enum kind	 kind;
 	void		*arg;		/* NULL: forgotten */
@@ -233,6 +234,16 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 			if (a->arg != NULL)
 				((store_change_cb *)a->cb)(a->arg, STORE_OK, 0, NULL);
 			break;
+		case A_NOTE:
+			if (a->arg != NULL)
+				((store_note_cb *)a->cb)(a->arg, STORE_OK,
+				    s->note[0] != '\0' ? s->note : NULL);
+			break;
+		case A_QUARANTINE:
+			if (a->arg != NULL)
+				((store_quarantine_cb *)a->cb)(a->arg, STORE_OK, s->quarantine,
+				    s->nquarantine);
+			break;
 		}
 		free(a->domain);
 		free(a);
@@ -395,6 +406,46 @@ store_outages(struct store *s, const char *destination, size_t max, store_outage
 
 	assert_null(destination);
 	assert_true(max > 0);
+	ask(s, &a);
+}
+
+/* --- notes and the quarantine -------------------------------------------- */
+
+void
+store_put_note(struct store *s, const char *name, const char *value)
+{
+	assert_string_equal("digest", name);
+	(void)snprintf(s->note, sizeof(s->note), "%s", value);
+}
+
+void
+store_note(struct store *s, const char *name, store_note_cb *cb, void *arg)
+{
+	struct answer a = { .kind = A_NOTE, .arg = arg, .cb = (void (*)(void))cb };
+
+	assert_string_equal("digest", name);
+	ask(s, &a);
+}
+
+void
+store_quarantine_summary(struct store *s, store_quarantine_cb *cb, void *arg)
+{
+	struct answer a = { .kind = A_QUARANTINE, .arg = arg, .cb = (void (*)(void))cb };
+
+	s->summaries++;
+	ask(s, &a);
+}
+
+void
+store_expire(struct store *s, const char *domain, int64_t before, const char *who,
+    store_change_cb *cb, void *arg)
+{
+	struct answer a = { .kind = A_CHANGE, .arg = arg, .cb = (void (*)(void))cb };
+
+	assert_non_null(domain);
+	assert_string_equal("quarantine_lifetime", who);
+	assert_true(s->expires < 2);
+	s->expired[s->expires++] = before;
 	ask(s, &a);
 }
 

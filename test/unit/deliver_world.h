@@ -54,6 +54,11 @@ struct store {
 	struct store_outage	 outage[8];	/* in the order they began */
 	size_t			 noutage;
 	unsigned		 puts;		/* of destinations */
+	struct store_quarantine	 quarantine[2];
+	size_t			 nquarantine;
+	char			 note[16];	/* the one that there is; "" none */
+	int64_t			 expired[2];	/* store_expire(): the times, in turn */
+	unsigned		 expires, summaries;
 };
 
 /* --- the primary --------------------------------------------------------- */
