@@ -160,6 +160,7 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 	struct deliver_domain *dom;
 	struct deliver_dest *dest;
 	bool orphan = d->census_due;
+	unsigned fresh = 0;
 
 	(void)fd;
 	(void)what;
@@ -175,8 +176,12 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 	}
 	if (orphan)
 		deliver_census(d);
-	TAILQ_FOREACH(dest, &d->dests, all)
+	TAILQ_FOREACH(dest, &d->dests, all) {
+		fresh += (dest->health.state == DEST_DOWN || dest->health.state == DEST_PROBING) &&
+		    deliver_is_fresh(dest);
 		deliver_pump(dest);
+	}
+	d->nfresh = fresh;
 	wake_due(d);
 }
 

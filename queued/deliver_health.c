@@ -18,17 +18,25 @@
 #include "common/rules.h"
 #include "queued/deliver_private.h"
 
+bool
+deliver_is_fresh(const struct deliver_dest *dest)
+{
+	return dest->down_at == 0 || clock_mono_ms() - dest->down_at < DELIVER_FRESH;
+}
+
 /* ms until the next try of one that is not to be trusted with more. */
 static int64_t
 next_probe(const struct deliver_dest *dest)
 {
 	struct deliver *d = dest->d;
 	const struct rules_settings *set = ruleset_settings(d->rules);
+	unsigned fresh = d->nfresh < d->ndown ? d->nfresh : d->ndown, old = d->ndown - fresh;
+	bool is_fresh = deliver_is_fresh(dest);
 
 	if (dest->health.state == DEST_HELD)
 		return deliver_canary_interval(dest);
-	return destination_probe_interval(set->probe_interval, set->probe_budget, d->ndown,
-	    deliver_noise(d));
+	return destination_probe_interval(set->probe_interval, set->probe_budget,
+	    is_fresh ? fresh : old, is_fresh ? old : fresh, deliver_noise(d));
 }
 
 /* Sessions but `except' that got somewhere lately. */
@@ -172,6 +180,8 @@ deliver_outcome(struct deliver_dest *dest, const struct deliver_session *except,
 	case DEST_DOWN:
 		if (before != DEST_PROBING)
 			dest->d->ndown++;
+		if (before != DEST_PROBING)
+			dest->d->nfresh++;	/* until the next sweep counts them */
 		if (before != DEST_PROBING || dest->unknown)
 			went_down(dest);
 		dest->unknown = false;

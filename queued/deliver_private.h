@@ -50,6 +50,7 @@
 #define DELIVER_SWEEP		60		/* s between sweeps */
 #define DELIVER_CLOCK_JUMP	STORE_CLOCK_JUMP
 #define DELIVER_CLOCK_UNSURE	600000		/* ms: nothing expires so long after the clock was set */
+#define DELIVER_FRESH		600000		/* ms: an outage of so short is probed before older ones */
 #define DELIVER_WORKING		60000		/* ms: a session that got somewhere so lately counts */
 #define DELIVER_PROBE_CONNECT	5u		/* s: a probe that is not connected by then is repeated */
 #define DELIVER_PROBE_GREETING	30u		/* s: … and not greeted */
@@ -230,6 +231,7 @@ struct deliver {
 	struct deliver_dests	 dests;
 	struct deliver_dests	 starved;
 	unsigned		 ndown;
+	unsigned		 nfresh;	/* … of these for less than DELIVER_FRESH, counted each minute */
 	unsigned		 unused;	/* destinations without a domain */
 
 	unsigned		 leased;	/* jobs that the store lent and has not got back durably */
@@ -307,6 +309,7 @@ void	deliver_hurry(struct deliver_dest *);
 void	deliver_stand_down(struct deliver_dest *);	/* ready jobs go back, idle sessions end */
 bool	deliver_wake(struct deliver_dest *, const char *who);	/* all its deferred mail is due; false: none */
 void	deliver_health_reason(struct deliver_dest *, const char *);	/* copied */
+bool	deliver_is_fresh(const struct deliver_dest *);	/* down, and not for long */
 void	deliver_health_new(struct deliver_dest *);
 void	deliver_health_free(struct deliver_dest *);
 

@@ -326,12 +326,20 @@ destination_hurry(struct destination *d, int64_t now)
 /*
  * The noise spreads probes that began together. It only shortens what the administrator asked for, so that
  * a primary is found within probe_interval; what the budget demands it only stretches.
+ *
+ * Thousands that have been dead for days must not delay the discovery of one that has just been
+ * restarted: hence the halves of the budget.
  */
 int64_t
-destination_probe_interval(unsigned interval, unsigned budget, unsigned ndown, uint32_t noise)
+destination_probe_interval(unsigned interval, unsigned budget, unsigned alike, unsigned others,
+    uint32_t noise)
 {
 	int64_t ms = (int64_t)interval * 1000;
-	int64_t least = (int64_t)ndown * 1000 / (budget > 0 ? budget : 1);
+	/* Probes in 1000 s: what there is, what the others would have, what is left for these. */
+	int64_t all = (int64_t)(budget > 0 ? budget : 1) * 1000;
+	int64_t wanted = (int64_t)others * 1000000 / (ms > 0 ? ms : 1);
+	int64_t share = wanted < all / 2 ? all - wanted : all / 2;
+	int64_t least = (int64_t)alike * 1000000 / share;
 
 	ms -= ms * (int64_t)(10 + noise % 16) / 100;
 	least += least * (int64_t)(noise % 21) / 100;

@@ -85,10 +85,11 @@ void	destination_release(struct destination *, int64_t now);
 void	destination_hurry(struct destination *, int64_t now);
 
 /*
- * ms between two probes of one destination: `interval' seconds, stretched so that `ndown' of
- * them stay under `budget' a second; noise (any value) spreads them by +-10 %.
+ * ms between two probes of one destination: `interval' seconds, stretched so that all that are down stay
+ * under `budget' a second. alike: how many are down as long as this one (fresh, or not), others: the rest.
+ * Each of the two has half of the budget, and what the other leaves. noise (any value) spreads them.
  */
-int64_t	destination_probe_interval(unsigned interval, unsigned budget, unsigned ndown,
-	    uint32_t noise);
+int64_t	destination_probe_interval(unsigned interval, unsigned budget, unsigned alike,
+	    unsigned others, uint32_t noise);
 
 #endif

@@ -416,14 +416,18 @@ test_probe_interval(void **state)
 {
 	(void)state;
 	for (uint32_t noise = 0; noise < 1000; noise += 7) {
-		int64_t one = destination_probe_interval(2, 200, 1, noise);
-		int64_t many = destination_probe_interval(2, 200, 10000, noise);
+		int64_t one = destination_probe_interval(2, 200, 1, 0, noise);
+		int64_t many = destination_probe_interval(2, 200, 10000, 0, noise);
+		int64_t fresh = destination_probe_interval(2, 200, 100, 10000, noise);
+		int64_t old = destination_probe_interval(2, 200, 10000, 100, noise);
 
 		assert_in_range(one, 1500, 1800);	/* found within the two seconds */
 		assert_in_range(many, 50000, 60000);	/* 10,000 at 200 a second */
+		assert_in_range(fresh, 1500, 1800);	/* not in their queue */
+		assert_in_range(old, 66000, 81000);	/* at the 150 that 50 leave */
 	}
-	assert_true(destination_probe_interval(0, 200, 1, 100) >= 90);
-	assert_true(destination_probe_interval(2, 0, 10, 100) > 0);
+	assert_true(destination_probe_interval(0, 200, 1, 0, 100) >= 90);
+	assert_true(destination_probe_interval(2, 0, 10, 0, 100) > 0);
 }
 
 int
