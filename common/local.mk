@@ -16,23 +16,24 @@ libcommon_a_SOURCES += common/wire.h common/wire_command.c common/wire_data.c co
 
 # rules, schedules, control protocol (client end)
 libcommon_a_SOURCES += common/control.c common/control.h common/csv.c common/csv.h common/import.c \
-	common/import.h common/schedule.c common/schedule.h common/rules.c common/rules.h \
-	common/rules_edit.c common/rules_edit.h common/rules_edit_db.c common/rules_edit_db.h \
-	common/rules_edit_row.c common/rules_network.c common/rules_network.h common/rules_read.c \
+	common/import.h common/pattern.c common/pattern.h common/schedule.c common/schedule.h \
+	common/rules.c common/rules.h common/rules_add.c common/rules_canon.c common/rules_edit.c \
+	common/rules_edit.h common/rules_edit_db.c common/rules_edit_db.h common/rules_edit_kind.c \
+	common/rules_edit_row.c common/rules_file.c common/rules_file.h common/rules_history.c \
+	common/rules_history.h common/rules_kind.c common/rules_kind.h common/rules_network.c \
+	common/rules_network.h common/rules_policy.c common/rules_policy.h common/rules_read.c \
 	common/rules_read.h common/rules_route.c common/rules_route.h common/rules_row.c \
-	common/rules_row.h common/rules_row_domain.c common/rules_setting.c common/rules_setting.h \
-	common/rules_text.c common/rules_text.h common/rules_upgrade.c common/ruleset.c
-nodist_libcommon_a_SOURCES = common/rules_sql.h common/rules_v1_sql.h
-EXTRA_DIST += common/rules.sql common/rules_v1.sql
-BUILT_SOURCES += common/rules_sql.h common/rules_v1_sql.h
-CLEANFILES += common/rules_sql.h common/rules_v1_sql.h
+	common/rules_row.h common/rules_row_domain.c common/rules_scope.c common/rules_screen.c \
+	common/rules_screen.h common/rules_setting.c common/rules_setting.h common/rules_text.c \
+	common/rules_text.h common/rules_upgrade.c common/rules_values.c common/ruleset.c
+nodist_libcommon_a_SOURCES = common/rules_sql.h
+EXTRA_DIST += common/rules.sql
+BUILT_SOURCES += common/rules_sql.h
+CLEANFILES += common/rules_sql.h
 common/rules_edit_db.$(OBJEXT): common/rules_sql.h
-common/rules_upgrade.$(OBJEXT): common/rules_v1_sql.h
 common/rules_sql.h: common/rules.sql
 	$(AM_V_GEN)$(MKDIR_P) common && $(SQL_TO_C) $(srcdir)/common/rules.sql >$@.tmp && mv $@.tmp $@
-common/rules_v1_sql.h: common/rules_v1.sql
-	$(AM_V_GEN)$(MKDIR_P) common && $(SQL_TO_C) $(srcdir)/common/rules_v1.sql >$@.tmp && mv $@.tmp $@
 
 dist_man_MANS += packaging/man/holdfast.conf.5
 
-COMMON_LIBS = libcommon.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(UNBOUND_LIBS)
+COMMON_LIBS = libcommon.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(PCRE2_LIBS) $(UNBOUND_LIBS)

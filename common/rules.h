@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "common/endpoint.h"
+#include "common/rules_policy.h"
 #include "common/schedule.h"
 
 #define RULES_OPERATOR_MAX	320	/* octets of an address, NUL included */
@@ -65,11 +66,13 @@ struct rules_domain {
 	char			*delimiter;	/* of extensions, "+"; "" for none */
 	char			*catch_all;	/* "" none; "@" any local part is accepted */
 	time_t			 list_time;	/* last import, 0 never */
+	unsigned		 list_max_age;	/* s after which the list is stale; 0 never */
 	size_t			 nrecipients;
 };
 
 /* Numbers that hold for the whole system (table `setting'). */
 struct rules_settings {
+	enum rules_mode	mode;			/* MODE_SHADOW: nobody is refused */
 	unsigned	probe_interval;		/* seconds; 2 */
 	unsigned	probe_budget;		/* probes per second, all destinations; 200 */
 	unsigned	concurrency;		/* connections per destination; 20 */
@@ -84,6 +87,7 @@ struct rules_settings {
 	unsigned	digest_hour;		/* local time of the daily digest; 6. 24: none */
 	unsigned	turn_delay;		/* seconds before an ETRN or a failed AUTH is answered; 0..30, 1 */
 	unsigned	turn_rate;		/* ETRN and ATRN a minute and client address; 10 */
+	unsigned	ipv4_bits, ipv6_bits;	/* of a client's network; 24, 64 */
 	char		operator[RULES_OPERATOR_MAX];	/* who gets the digest; "postmaster" */
 };
 
@@ -106,9 +110,10 @@ struct rules_mx_domain {
 
 enum rules_answer {
 	RULES_NOT_OURS,		/* the domain is not served here */
-	RULES_KNOWN,		/* listed, by extension, catch-all, `any', postmaster */
+	RULES_KNOWN,		/* listed, by extension, pattern, catch-all, `any', postmaster */
 	RULES_UNKNOWN,		/* the list says no */
-	RULES_UNSURE		/* no usable list: never a 550 */
+	RULES_UNSURE,		/* no usable list: never a 550 */
+	RULES_STALE		/* the list says no, but is too old to be believed: never a 550 */
 };
 
 struct ruleset;
@@ -133,6 +138,7 @@ struct ruleset	*rules_current(struct rules *);	/* a reference: give it back */
 struct ruleset	*ruleset_ref(struct ruleset *);
 void		 ruleset_unref(struct ruleset **);
 
+/* Also by an alias: the domain that it stands for. */
 const struct rules_domain *ruleset_domain(const struct ruleset *, const char *domain);
 size_t		 ruleset_ndomains(const struct ruleset *);
 const struct rules_domain *ruleset_domain_at(const struct ruleset *, size_t);
@@ -164,10 +170,11 @@ const struct rules_domain *ruleset_derived_rule(const struct ruleset *);
  * case. Caller frees. "192.0.2.1:25", "mx:example.test:25", "a.test:25+b.test:25;tls=verify". */
 char		*rules_destination(const struct rules_route *, const char *domain);
 /*
- * Address as RCPT had it. domain and how may be NULL; *how lends "list", "extension",
- * "catch-all", "any", "postmaster" (always known, RFC 5321 4.5.1), or is NULL when not known.
+ * Address as RCPT had it, now: wall seconds. domain and how may be NULL; *how lends "list", "extension",
+ * "pattern", "catch-all", "any", "postmaster" (always known, RFC 5321 4.5.1), or is NULL when not known.
+ * With RULES_UNKNOWN it may be "pattern", too: one that rejects.
  */
-enum rules_answer ruleset_recipient(const struct ruleset *, const char *address,
+enum rules_answer ruleset_recipient(const struct ruleset *, const char *address, int64_t now,
 		    const struct rules_domain **domain, const char **how);
 
 #endif

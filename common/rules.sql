@@ -10,10 +10,10 @@
 -- then
 --
 --   relay_domains = proxy:sqlite:/etc/postfix/holdfast-domains.cf
---	query = SELECT name FROM domain WHERE name = lower('%s')
+--	query = SELECT name FROM relay_domain WHERE name = lower('%s')
 --
 --   transport_maps = proxy:sqlite:/etc/postfix/holdfast-transport.cf
---	query = SELECT 'lmtp:unix:holdfast/queued.sock' FROM domain WHERE name = lower('%s')
+--	query = SELECT 'lmtp:unix:holdfast/queued.sock' FROM relay_domain WHERE name = lower('%s')
 --
 -- The rollback journal and not WAL: Postfix and sqlite3 come and go beside the
 -- daemons, and readers without write access to the folder must work.
@@ -21,13 +21,16 @@
 -- Constraints bear sentences as names, because SQLite shows the name of the
 -- constraint that refused a row.
 --
--- This is version 2. The program runs it in a transaction of its own, for a new
--- file and for one of version 1 whose rows it carries over (rules_v1.sql).
+-- Each change of a row is kept in table `history', whoever makes it; the program
+-- adds the triggers that do so when it runs this file.
+--
+-- This is version 3. The program runs it in a transaction of its own, for a new
+-- file and for one of an older version whose rows it carries over.
 --
 -- SPDX-License-Identifier: BSD-2-Clause
 
 PRAGMA application_id = 0x48464452;	-- "HFDR"
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- When a message that the primary itself deferred is tried again.
 CREATE TABLE schedule (
@@ -156,8 +159,28 @@ CREATE TABLE domain (
 	-- A list that was never imported and has no row refuses nobody for good.
 	list_time	INTEGER NOT NULL DEFAULT 0
 		CONSTRAINT "domain.list_time must be a time in seconds, 0 or more"
-			CHECK (typeof(list_time) = 'integer' AND list_time >= 0)
+			CHECK (typeof(list_time) = 'integer' AND list_time >= 0),
+	-- How old an imported list may be before it refuses nobody for good: who is
+	-- not in it gets 450 then. '' never. A list that was only edited has no age.
+	list_max_age	TEXT NOT NULL DEFAULT '30d'
+		CONSTRAINT "domain.list_max_age must be text"
+			CHECK (typeof(list_max_age) = 'text')
 );
+
+-- Domains whose addresses are those of another domain: bob@alias is bob@domain.
+CREATE TABLE alias_domain (
+	name		TEXT NOT NULL PRIMARY KEY
+		CONSTRAINT "alias_domain.name must be lower case, without @, blanks or a dot at the end"
+			CHECK (typeof(name) = 'text' AND name <> '' AND name = lower(name)
+			    AND name NOT GLOB '*[@ ,]*' AND name NOT LIKE '%.'
+			    AND length(name) <= 255),
+	domain		TEXT NOT NULL
+		REFERENCES domain (name) ON UPDATE CASCADE ON DELETE CASCADE,
+	note		TEXT NOT NULL DEFAULT ''
+);
+
+-- What the MTA relays.
+CREATE VIEW relay_domain AS SELECT name FROM domain UNION SELECT name FROM alias_domain;
 
 -- The valid recipients of domains with recipients = 'list' (and answers known
 -- beforehand for 'verify'). postmaster@ is always valid (RFC 5321 4.5.1).
@@ -176,38 +199,215 @@ CREATE TABLE recipient (
 -- recipients with it all the same.
 CREATE TRIGGER domain_removed AFTER DELETE ON domain BEGIN
 	DELETE FROM recipient WHERE domain = old.name;
+	DELETE FROM pattern WHERE domain = old.name;
+	DELETE FROM alias_domain WHERE domain = old.name;
 END;
 CREATE TRIGGER domain_renamed AFTER UPDATE OF name ON domain WHEN new.name <> old.name BEGIN
 	UPDATE recipient SET domain = new.name WHERE domain = old.name;
+	UPDATE pattern SET domain = new.name WHERE domain = old.name;
+	UPDATE alias_domain SET domain = new.name WHERE domain = old.name;
 END;
 
--- Settings for the whole system. A row that is not there has its default.
+-- Recipients by pattern, for domains with recipients = 'list', asked when the list
+-- does not know the address. Those that reject are asked first.
+CREATE TABLE pattern (
+	domain		TEXT NOT NULL
+		REFERENCES domain (name) ON UPDATE CASCADE ON DELETE CASCADE,
+	-- A PCRE2 regular expression for the whole local part, case ignored.
+	pattern		TEXT NOT NULL
+		CONSTRAINT "pattern.pattern must not be empty"
+			CHECK (typeof(pattern) = 'text' AND pattern <> ''),
+	answer		TEXT NOT NULL DEFAULT 'accept'
+		CONSTRAINT "pattern.answer must be accept or reject"
+			CHECK (answer IN ('accept', 'reject')),
+	note		TEXT NOT NULL DEFAULT '',
+	PRIMARY KEY (domain, pattern)
+);
+
+-- Settings. A row that is not there has its default; `holdfast rule list settings'
+-- shows all with value, default and meaning. Those that begin with `global.' hold for
+-- the whole system; of the others those that concern a recipient may have a scope.
 CREATE TABLE setting (
-	-- probe_interval	between two probes of a primary that is down (2s)
-	-- probe_budget		probes a second, all destinations together (200)
-	-- concurrency		connections to one destination (20)
-	-- connection_messages	messages over one connection (200)
-	-- connection_time	age of a connection at which it is closed (5m)
-	-- message_rate		messages a second to one destination; 0 no limit (0)
-	-- canary		messages that must pass after an outage; 0 no guard (5)
-	-- canary_interval	between two canaries of a destination that is held (1m)
-	-- hop_limit		Received: lines beyond which a message loops (50)
-	-- bounce_rate		bounces and warnings an hour to one sender domain (10)
-	-- quarantine_lifetime	after which quarantined mail is deleted; 0 never (0)
-	-- digest_hour		local hour of the daily digest of the quarantine; 24 none (6)
-	-- turn_delay		before ETRN or a failed AUTH is answered (1s)
-	-- turn_rate		ETRN and ATRN commands a minute and client address (10)
-	-- operator		who gets the digest: an address or local part (postmaster)
-	name		TEXT NOT NULL PRIMARY KEY
+	-- '' everywhere, a domain that is served here, or one address. The closest counts.
+	scope		TEXT NOT NULL DEFAULT ''
+		CONSTRAINT "setting.scope must be lower case, without blanks"
+			CHECK (typeof(scope) = 'text' AND scope = lower(scope)
+			    AND scope NOT GLOB '*[ ,]*'),
+	name		TEXT NOT NULL
 		CONSTRAINT "setting.name must be one of the known settings"
-			CHECK (name IN ('probe_interval', 'probe_budget', 'concurrency',
-			    'connection_messages', 'connection_time', 'message_rate', 'canary',
-			    'canary_interval', 'hop_limit', 'bounce_rate', 'quarantine_lifetime',
-			    'digest_hour', 'turn_delay', 'turn_rate', 'operator')),
-	-- A number, for times with s, m, h, d or w.
+			CHECK (name IN ('global.mode', 'global.probe_interval',
+			    'global.probe_budget', 'global.concurrency',
+			    'global.connection_messages', 'global.connection_time',
+			    'global.message_rate', 'global.canary', 'global.canary_interval',
+			    'global.hop_limit', 'global.bounce_rate',
+			    'global.quarantine_lifetime', 'global.digest_hour',
+			    'global.turn_delay', 'global.turn_rate', 'global.operator',
+			    'global.ipv4_bits', 'global.ipv6_bits', 'lists.mode',
+			    'limits.mode', 'limits.recipients', 'limits.lockout_time',
+			    'limits.tarpit', 'limits.tarpit_at_once', 'limits.entries',
+			    'helo.mode', 'helo.required', 'helo.syntax', 'helo.fqdn',
+			    'helo.self', 'helo.rdns', 'sender.mode', 'sender.syntax',
+			    'sender.fqdn', 'spoof.mode', 'spoof.verdict', 'recipient.mode',
+			    'size.mode', 'sender_domain.mode', 'sender_domain.missing',
+			    'sender_domain.null_mx', 'sender_domain.temperror', 'spf.mode',
+			    'spf.fail', 'spf.softfail', 'spf.neutral', 'spf.none',
+			    'spf.permerror', 'spf.temperror', 'spf.helo_fail', 'spf.header',
+			    'dnsbl.mode', 'dnsbl.wait', 'dnsbl.pause', 'dnsbl.failures',
+			    'plugin.mode', 'threshold.defer', 'threshold.reject',
+			    'greylist.mode', 'greylist.score', 'greylist.delay',
+			    'greylist.window', 'greylist.lifetime', 'greylist.passes',
+			    'greylist.entries', 'header.mode', 'header.max_count',
+			    'header.max_size', 'virus.mode', 'virus.clamd', 'virus.found',
+			    'virus.on_fault', 'virus.max_size', 'virus.timeout', 'spam.mode',
+			    'spam.spamd', 'spam.rspamd', 'spam.header', 'spam.on_fault',
+			    'spam.max_size', 'spam.timeout', 'threshold.tag',
+			    'threshold.quarantine', 'threshold.spam_defer',
+			    'threshold.spam_reject')),
+	-- As `holdfast rule set' takes it: a number, a time like 5m, a size like 512K, a word.
 	value		TEXT NOT NULL
-		CONSTRAINT "setting.value must not be empty"
-			CHECK (trim(value) <> '')
+		CONSTRAINT "setting.value must be text"
+			CHECK (typeof(value) = 'text'),
+	PRIMARY KEY (scope, name)
+);
+
+-- Exceptions and refusals by name. Among rows that match, the more special counts: an
+-- address before its domain, a small network before a large one.
+CREATE TABLE list (
+	-- 'allow' skips the checks named in `checks' and no other; 'deny' refuses (550),
+	-- 'defer' puts off (450).
+	action		TEXT NOT NULL
+		CONSTRAINT "list.action must be allow, deny or defer"
+			CHECK (action IN ('allow', 'deny', 'defer')),
+	-- What of the transaction is compared: the client's address or verified name, its
+	-- HELO, the sender, the sender's domain, or the recipient.
+	field		TEXT NOT NULL
+		CONSTRAINT "list.field must be client, client_name, helo, sender, sender_domain or recipient"
+			CHECK (field IN ('client', 'client_name', 'helo', 'sender',
+			    'sender_domain', 'recipient')),
+	-- A network for `client'; else lower case, and for names '.example.test' stands for
+	-- the domain and all below it. '<>' is the empty sender.
+	value		TEXT NOT NULL
+		CONSTRAINT "list.value must not be empty"
+			CHECK (typeof(value) = 'text' AND trim(value) <> ''),
+	-- The recipients for which it holds: '' all, a domain, or an address.
+	scope		TEXT NOT NULL DEFAULT ''
+		CONSTRAINT "list.scope must be lower case, without blanks"
+			CHECK (typeof(scope) = 'text' AND scope = lower(scope)
+			    AND scope NOT GLOB '*[ ,]*'),
+	-- 'allow': what is skipped, apart by blanks: limits helo sender sender_domain spoof
+	-- spf dnsbl greylist header spam virus plugin. Never the recipient.
+	checks		TEXT NOT NULL DEFAULT ''
+		CONSTRAINT "list.checks must say what `allow' skips, and goes with nothing else"
+			CHECK (typeof(checks) = 'text' AND (action = 'allow') = (trim(checks) <> '')),
+	-- The last day on which it holds, '2026-12-31'; '' for ever.
+	expires		TEXT NOT NULL DEFAULT ''
+		CONSTRAINT "list.expires must be a day like 2026-12-31 or empty"
+			CHECK (expires = '' OR expires GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'),
+	-- 'shadow' logs and counts, and changes nothing.
+	mode		TEXT NOT NULL DEFAULT 'enforce'
+		CONSTRAINT "list.mode must be off, shadow or enforce"
+			CHECK (mode IN ('off', 'shadow', 'enforce')),
+	note		TEXT NOT NULL DEFAULT '',
+	PRIMARY KEY (action, field, value, scope)
+);
+
+INSERT INTO list (action, field, value, checks, note) VALUES
+	('allow', 'client', '127.0.0.0/8', 'limits helo sender sender_domain spoof spf dnsbl greylist',
+	    'this host'),
+	('allow', 'client', '::1', 'limits helo sender sender_domain spoof spf dnsbl greylist',
+	    'this host');
+
+-- Rate limits: token buckets. Of the rows with the same `what' and `per' the one with
+-- the most special match counts.
+CREATE TABLE limits (
+	-- What is counted; `unknown' are recipients that do not exist.
+	what		TEXT NOT NULL
+		CONSTRAINT "limits.what must be connections, messages, recipients, bytes or unknown"
+			CHECK (what IN ('connections', 'messages', 'recipients', 'bytes', 'unknown')),
+	-- Each of these has a bucket of its own; `network' is a client's /24 or /64.
+	per		TEXT NOT NULL
+		CONSTRAINT "limits.per must be client, network, sender, sender_domain, recipient, recipient_domain, helo or all"
+			CHECK (per IN ('client', 'network', 'sender', 'sender_domain', 'recipient',
+			    'recipient_domain', 'helo', 'all')),
+	-- For whom: '' everybody, a network (client, network), a name or address; '.example.test'
+	-- stands for a domain and all below it.
+	match		TEXT NOT NULL DEFAULT '',
+	-- '20/1m'; bytes as '100M/1h'. 'none': no limit (an exception).
+	rate		TEXT NOT NULL
+		CONSTRAINT "limits.rate must not be empty"
+			CHECK (typeof(rate) = 'text' AND trim(rate) <> ''),
+	-- How much may come at once; '' as much as the rate names.
+	burst		TEXT NOT NULL DEFAULT '',
+	-- Over it: 'defer' (450, or 421 for connections), 'reject' (550), 'delay' (the answer
+	-- comes late), or 'lockout': everything from there is put off for lockout_time.
+	action		TEXT NOT NULL DEFAULT 'defer'
+		CONSTRAINT "limits.action must be defer, reject, delay or lockout"
+			CHECK (action IN ('defer', 'reject', 'delay', 'lockout')),
+	mode		TEXT NOT NULL DEFAULT 'enforce'
+		CONSTRAINT "limits.mode must be off, shadow or enforce"
+			CHECK (mode IN ('off', 'shadow', 'enforce')),
+	note		TEXT NOT NULL DEFAULT '',
+	PRIMARY KEY (what, per, match)
+);
+
+INSERT INTO limits (what, per, rate, burst, action, note) VALUES
+	('connections', 'client', '10/1m', '20', 'defer', ''),
+	('messages', 'client', '20/1m', '30', 'defer', ''),
+	('recipients', 'client', '200/1m', '210', 'defer', ''),
+	('unknown', 'client', '20/10m', '20', 'lockout', 'a dictionary attack');
+
+-- DNS lists of clients or names, asked in parallel.
+CREATE TABLE dnsbl (
+	zone		TEXT NOT NULL
+		CONSTRAINT "dnsbl.zone must be lower case, without blanks or a dot at the end"
+			CHECK (typeof(zone) = 'text' AND zone <> '' AND zone = lower(zone)
+			    AND zone NOT GLOB '*[@ ,]*' AND zone NOT LIKE '%.'),
+	-- What is looked up there: the client's address, its verified name, its HELO, or the
+	-- sender's domain.
+	what		TEXT NOT NULL DEFAULT 'client'
+		CONSTRAINT "dnsbl.what must be client, client_name, helo or sender_domain"
+			CHECK (what IN ('client', 'client_name', 'helo', 'sender_domain')),
+	-- The answers that count: '' any 127.0.0.0/8; '127.0.0.2 127.0.0.4-127.0.0.11'; or
+	-- '127.0.0.0&2', a mask. 127.255.255.x are errors and never count.
+	codes		TEXT NOT NULL DEFAULT ''
+		CONSTRAINT "dnsbl.codes must be text"
+			CHECK (typeof(codes) = 'text'),
+	-- What a listing means: points ('2.5', less than 0 for a list of the good),
+	-- 'greylist', 'defer' or 'reject'.
+	verdict		TEXT NOT NULL
+		CONSTRAINT "dnsbl.verdict must be points, greylist, defer or reject"
+			CHECK (trim(verdict) <> ''),
+	mode		TEXT NOT NULL DEFAULT 'enforce'
+		CONSTRAINT "dnsbl.mode must be off, shadow or enforce"
+			CHECK (mode IN ('off', 'shadow', 'enforce')),
+	note		TEXT NOT NULL DEFAULT '',
+	PRIMARY KEY (zone, what, codes)
+);
+
+-- Rules about headers, judged at the end of the message.
+CREATE TABLE header (
+	-- The header's name, in any case.
+	name		TEXT NOT NULL
+		CONSTRAINT "header.name must be lower case, without blanks or a colon"
+			CHECK (typeof(name) = 'text' AND name <> '' AND name = lower(name)
+			    AND name NOT GLOB '*[ :]*'),
+	-- A PCRE2 regular expression, case ignored, for its unfolded value.
+	pattern		TEXT NOT NULL
+		CONSTRAINT "header.pattern must not be empty"
+			CHECK (typeof(pattern) = 'text' AND pattern <> ''),
+	scope		TEXT NOT NULL DEFAULT ''
+		CONSTRAINT "header.scope must be lower case, without blanks"
+			CHECK (typeof(scope) = 'text' AND scope = lower(scope)
+			    AND scope NOT GLOB '*[ ,]*'),
+	-- Points, 'tag', 'quarantine', 'defer' or 'reject'.
+	verdict		TEXT NOT NULL
+		CONSTRAINT "header.verdict must be points, tag, quarantine, defer or reject"
+			CHECK (trim(verdict) <> ''),
+	mode		TEXT NOT NULL DEFAULT 'enforce'
+		CONSTRAINT "header.mode must be off, shadow or enforce"
+			CHECK (mode IN ('off', 'shadow', 'enforce')),
+	note		TEXT NOT NULL DEFAULT '',
+	PRIMARY KEY (name, pattern, scope)
 );
 
 -- Where better MX hosts must lie for a domain without a row of its own to be
@@ -241,3 +441,27 @@ CREATE TABLE turn_network (
 			CHECK (typeof(network) = 'text' AND trim(network) <> ''),
 	note		TEXT NOT NULL DEFAULT ''
 );
+
+-- Every change of the tables above but `recipient' (a list comes as a whole: one row an
+-- import). `holdfast rule history' and `rule undo' read it.
+CREATE TABLE history (
+	id		INTEGER PRIMARY KEY AUTOINCREMENT,
+	time		INTEGER NOT NULL,
+	-- From `editor'.
+	who		TEXT NOT NULL,
+	-- Changes made together have the same; NULL: made by itself.
+	batch		INTEGER,
+	tbl		TEXT NOT NULL,
+	-- The row as a JSON object; NULL: it was not there.
+	before		TEXT,
+	after		TEXT
+);
+CREATE INDEX history_batch ON history (batch);
+
+-- Who is writing. `holdfast' says so for the length of its transaction.
+CREATE TABLE editor (
+	id		INTEGER PRIMARY KEY CHECK (id = 1),
+	who		TEXT NOT NULL,
+	batch		INTEGER
+);
+INSERT INTO editor VALUES (1, 'sql', NULL);

@@ -25,7 +25,8 @@
 
 static const char *const domain_columns[] = { "primaries", "recipients", "schedule", "tls",
 	"tls_name", "tls_ca", "tls_pin", "source", "client", "concurrency", "message_rate",
-	"bounce", "delivery_id", "size_limit", "case_sensitive", "delimiter", "catch_all", NULL };
+	"bounce", "delivery_id", "size_limit", "case_sensitive", "delimiter", "catch_all",
+	"list_max_age", NULL };
 static const struct rules_edit_table domain_table = {
 	RULES_DOMAIN, "domain", "name", "domain", domain_columns
 };
@@ -108,7 +109,7 @@ domain_write(struct rules_edit *e, const char *given, const struct rules_edit_do
 	const char *const value[] = { d->primaries, d->recipients, d->schedule, d->tls,
 		d->tls_name, d->tls_ca, pin, d->source, d->client, d->concurrency,
 		d->message_rate, d->bounce, d->delivery_id, d->size_limit, d->case_sensitive,
-		d->delimiter, d->catch_all };
+		d->delimiter, d->catch_all, d->list_max_age };
 	_Static_assert(sizeof(value) + sizeof(value[0]) == sizeof(domain_columns),
 	    "a value for each column");
 	r = rules_edit_row(e, &domain_table, name, value, insert, why);

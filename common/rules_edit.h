@@ -33,8 +33,10 @@ struct rules_edit;
 /* Makes the file if there is none; one that is there is left to rules_edit_open(). */
 enum rules_edit_result rules_edit_create(const char *path, bool *created, char **why);
 
-/* A file of version 1 is upgraded, with a copy beside it. */
+/* A file of an older version is upgraded, with a copy beside it. */
 enum rules_edit_result rules_edit_open(const char *path, struct rules_edit **, char **why);
+/* Who makes the changes from here on, for the history; NULL: whoever runs the program. */
+void	rules_edit_who(struct rules_edit *, const char *who);
 void	rules_edit_close(struct rules_edit **);
 /* That copy, when opening the file has upgraded it, else NULL. Lends. */
 const char *rules_edit_copy(const struct rules_edit *);
@@ -52,7 +54,7 @@ struct rules_edit_domain {
 	const char	*tls, *tls_name, *tls_ca, *tls_pin;	/* pins as people write them */
 	const char	*source, *client, *concurrency, *message_rate;
 	const char	*bounce, *delivery_id;
-	const char	*size_limit, *case_sensitive, *delimiter, *catch_all;
+	const char	*size_limit, *case_sensitive, *delimiter, *catch_all, *list_max_age;
 };
 #define RULES_EDIT_DOMAIN_INIT { .primaries = NULL }
 struct rules_edit_schedule {
@@ -75,18 +77,24 @@ enum rules_edit_result rules_edit_schedule_set(struct rules_edit *, const char *
 enum rules_edit_result rules_edit_schedule_remove(struct rules_edit *, const char *name,
 	    char **why);
 
+/* scope: "" everywhere, a domain or an address (any case). */
 enum rules_edit_result rules_edit_setting_set(struct rules_edit *, const char *name,
-	    const char *value, char **why);
-/* Back to the default; *changed: was it another? */
+	    const char *scope, const char *value, char **why);
+/* Back to what holds in the next wider scope; *changed: was it another? */
 enum rules_edit_result rules_edit_setting_unset(struct rules_edit *, const char *name,
-	    bool *changed, char **why);
+	    const char *scope, bool *changed, char **why);
 
-enum rules_edit_list { EDIT_MX_NETWORK, EDIT_MX_DOMAIN, EDIT_TURN_NETWORK };
-/* serve: "always" or "never", for EDIT_MX_DOMAIN alone. A row that is there gets what is given. */
-enum rules_edit_result rules_edit_list_add(struct rules_edit *, enum rules_edit_list,
-	    const char *value, const char *serve, const char *note, char **why);
-enum rules_edit_result rules_edit_list_remove(struct rules_edit *, enum rules_edit_list,
-	    const char *value, char **why);
+/* Rows of a kind. value: one for each column, NULL the default (or, of a row that is there, as it is). */
+struct rules_kind;
+enum rules_edit_result rules_edit_kind_put(struct rules_edit *, const struct rules_kind *,
+	    const char *const *value, bool *added, char **why);
+/* The rows of a kind as they stand in the file; values are lent. */
+typedef void rules_kind_fn(void *arg, const struct rules_kind *, const char *const *value);
+enum rules_edit_result rules_kind_each(const char *path, const struct rules_kind *, rules_kind_fn *,
+	    void *arg, char **why);
+/* value: the key's columns alone. */
+enum rules_edit_result rules_edit_kind_remove(struct rules_edit *, const struct rules_kind *,
+	    const char *const *value, char **why);
 
 /* Local parts as written before the @. *changed: how many were new (or there). */
 enum rules_edit_result rules_edit_recipient_add(struct rules_edit *, const char *domain,

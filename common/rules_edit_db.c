@@ -13,15 +13,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/rules_history.h"
 #include "common/rules_read.h"
 
 #define WRITE_WAIT_MS	10000	/* longer than any import by someone else */
+#define STRING_(s)	#s
+#define STRING(s)	STRING_(s)
 #define FILE_MODE	0644	/* both daemons and Postfix read it, each as its own user */
 
 const char rules_schema[] =
@@ -104,6 +108,7 @@ rules_edit_close(struct rules_edit **ep)
 		return;
 	(void)sqlite3_close(e->db);
 	free(e->copy);
+	free(e->who);
 	free(e);
 }
 
@@ -115,19 +120,69 @@ rules_edit_copy(const struct rules_edit *e)
 
 /* --- transactions -------------------------------------------------------- */
 
+void
+rules_edit_who(struct rules_edit *e, const char *who)
+{
+	free(e->who);
+	e->who = xstrdup(who);
+}
+
+/* "root", or "root for alice". */
+static char *
+whoever(void)
+{
+	const struct passwd *pw = getpwuid(getuid());
+	const char *sudo = getenv("SUDO_USER");
+	char *name = pw != NULL ? xstrdup(pw->pw_name) : xasprintf("uid %lu", (unsigned long)getuid());
+	char *both;
+
+	if (sudo == NULL || *sudo == '\0')
+		return name;
+	both = xasprintf("%s for %s", name, sudo);
+	free(name);
+	return both;
+}
+
+/* Who is at it, and what belongs together. */
+static enum rules_edit_result
+sign(struct rules_edit *e, char **why)
+{
+	sqlite3_stmt *st = NULL;
+	enum rules_edit_result r = rules_edit_prepare(e, "UPDATE editor SET who = ?1, batch ="
+	    " (SELECT coalesce(max(batch), 0) + 1 FROM history)", &st, why);
+
+	if (e->who == NULL)
+		e->who = whoever();
+	if (r == EDIT_OK) {
+		(void)sqlite3_bind_text(st, 1, e->who, -1, SQLITE_STATIC);
+		r = rules_edit_step(e, st, why);
+	}
+	(void)sqlite3_finalize(st);
+	return r;
+}
+
 enum rules_edit_result
 rules_edit_begin(struct rules_edit *e, char **why)
 {
 	/* An unknown schedule is told by the reading back, in better words. */
-	return rules_edit_exec(e, "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON", why);
+	enum rules_edit_result r = rules_edit_exec(e, "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON",
+	    why);
+
+	if (r == EDIT_OK && (r = sign(e, why)) != EDIT_OK)
+		(void)sqlite3_exec(e->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
 }
 
 /* Commits if all went well, else takes everything back. Returns r or why the commit failed. */
 enum rules_edit_result
 rules_edit_finish(struct rules_edit *e, enum rules_edit_result r, char **why)
 {
+	static const char last[] = "UPDATE editor SET who = 'sql', batch = NULL;"
+	    "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - " STRING(RULES_HISTORY_MAX)
+	    "; COMMIT";
+
 	if (r == EDIT_OK)
-		r = rules_edit_exec(e, "COMMIT", why);
+		r = rules_edit_exec(e, last, why);
 	if (r != EDIT_OK && sqlite3_get_autocommit(e->db) == 0)
 		(void)sqlite3_exec(e->db, "ROLLBACK", NULL, NULL, NULL);
 	return r;
@@ -139,6 +194,23 @@ rules_edit_read_back(struct rules_edit *e, enum rules_table table, const char *k
 	struct ruleset *set = NULL;
 
 	switch (rules_read_row(e->db, table, key, &set, why)) {
+	case RULES_READ_OK:
+		ruleset_unref(&set);
+		return EDIT_OK;
+	case RULES_READ_BUSY:
+		return EDIT_BUSY;
+	case RULES_READ_REFUSED:
+		break;
+	}
+	return EDIT_BAD;
+}
+
+enum rules_edit_result
+rules_edit_read_frame(struct rules_edit *e, char **why)
+{
+	struct ruleset *set = NULL;
+
+	switch (rules_read_frame(e->db, &set, why)) {
 	case RULES_READ_OK:
 		ruleset_unref(&set);
 		return EDIT_OK;
@@ -205,7 +277,9 @@ rules_edit_open(const char *path, struct rules_edit **out, char **why)
 		*why = xstrdup("it does not exist; `holdfast init' makes one");
 		r = EDIT_FAULT;
 	} else if ((r = connect_db(e, path, SQLITE_OPEN_READWRITE, why)) == EDIT_OK) {
-		if (rules_read_version(e->db) == 1)
+		int version = rules_read_version(e->db);
+
+		if (version >= 1 && version < RULES_SCHEMA_VERSION)
 			r = rules_upgrade(e, path, why);
 		if (r == EDIT_OK)
 			r = check_identity(e, why);
@@ -226,6 +300,14 @@ errno_result(const char *what, char **why)
 	return err == EACCES || err == EPERM || err == EROFS ? EDIT_DENIED : EDIT_FAULT;
 }
 
+enum rules_edit_result
+rules_edit_schema(struct rules_edit *e, char **why)
+{
+	enum rules_edit_result r = rules_edit_exec(e, rules_schema, why);
+
+	return r == EDIT_OK ? rules_history_watch(e, why) : r;
+}
+
 static enum rules_edit_result
 build(const char *path, char **why)
 {
@@ -236,7 +318,7 @@ build(const char *path, char **why)
 	if (r == EDIT_OK)
 		r = rules_edit_exec(&e, "PRAGMA journal_mode = DELETE; BEGIN IMMEDIATE", why);
 	if (r == EDIT_OK)
-		r = rules_edit_finish(&e, rules_edit_exec(&e, rules_schema, why), why);
+		r = rules_edit_finish(&e, rules_edit_schema(&e, why), why);
 	(void)sqlite3_close(e.db);
 	if (r == EDIT_OK && chmod(path, FILE_MODE) == -1)
 		r = errno_result("chmod", why);

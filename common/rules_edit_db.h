@@ -15,6 +15,7 @@ struct sqlite3_stmt;
 struct rules_edit {
 	struct sqlite3	*db;
 	char		*copy;		/* of the file before its upgrade; NULL: there was none */
+	char		*who;		/* makes the changes; NULL: whoever runs the program */
 };
 
 extern const char rules_schema[];	/* rules.sql: tables, application_id, user_version */
@@ -34,6 +35,11 @@ enum rules_edit_result	rules_edit_finish(struct rules_edit *, enum rules_edit_re
 enum rules_edit_result	rules_edit_read_back(struct rules_edit *, enum rules_table,
 			    const char *key, char **why);
 
+/* Does everything but the recipients fit together? */
+enum rules_edit_result	rules_edit_read_frame(struct rules_edit *, char **why);
+/* The schema as it is now, with what keeps the history. */
+enum rules_edit_result	rules_edit_schema(struct rules_edit *, char **why);
+
 /* A table that is written row by row. All names come from the code. */
 struct rules_edit_table {
 	enum rules_table	 table;
@@ -48,7 +54,15 @@ enum rules_edit_result	rules_edit_row(struct rules_edit *, const struct rules_ed
 enum rules_edit_result	rules_edit_delete(struct rules_edit *, const char *table,
 			    const char *column, const char *key, size_t *changed, char **why);
 
-/* In rules_upgrade.c: from version 1 to the present one, whole or not at all. */
+/* Kinds. Each value of given as it is kept, defaults where it is NULL; value[] is malloc'd in any case. */
+struct rules_kind;
+enum rules_edit_result	rules_edit_kind_canon(const struct rules_kind *, const char *const *given,
+			    char **value, char **why);
+/* In the caller's transaction; canonical values. */
+enum rules_edit_result	rules_edit_kind_write(struct rules_edit *, const struct rules_kind *,
+			    char *const *value, char **why);
+
+/* In rules_upgrade.c: from an older version to the present one, whole or not at all. */
 enum rules_edit_result	rules_upgrade(struct rules_edit *, const char *path, char **why);
 void			rules_edit_sync_folder(const char *path);
 

@@ -1,6 +1,6 @@
 /*
  * rules_edit_row.c -- changes of single rows: of any table by its description,
- * then schedules, settings and the lists.
+ * then schedules and settings.
  *
  * Statements are put together from names that stand in the code; values are
  * bound. Each row is read back by the daemons' own reader before the commit.
@@ -11,12 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/addr.h"
 #include "common/buf.h"
 #include "common/rules_edit_db.h"
-#include "common/rules_network.h"
+#include "common/rules_row.h"
 #include "common/rules_setting.h"
-#include "common/rules_text.h"
 
 #define NAMED_MAX	5	/* domains that a refusal names */
 
@@ -106,23 +104,6 @@ rules_edit_delete(struct rules_edit *e, const char *table, const char *column, c
 	return r;
 }
 
-/* The same as a transaction, where the row must be there. */
-static enum rules_edit_result
-remove_row(struct rules_edit *e, const struct rules_edit_table *t, const char *key, char **why)
-{
-	enum rules_edit_result r = rules_edit_begin(e, why);
-	size_t gone;
-
-	if (r != EDIT_OK)
-		return r;
-	r = rules_edit_delete(e, t->name, t->key, key, &gone, why);
-	if (r == EDIT_OK && gone == 0) {
-		*why = xasprintf("there is no %s `%s'", t->what, key);
-		r = EDIT_MISSING;
-	}
-	return rules_edit_finish(e, r, why);
-}
-
 /* --- schedules ----------------------------------------------------------- */
 
 static const char *const schedule_columns[] = { "steps", "jitter", "lifetime", "warn_after",
@@ -210,120 +191,85 @@ rules_edit_schedule_remove(struct rules_edit *e, const char *name, char **why)
 
 /* --- settings ------------------------------------------------------------ */
 
-enum rules_edit_result
-rules_edit_setting_set(struct rules_edit *e, const char *name, const char *value, char **why)
+/* The scope as it is kept (caller frees), if the setting can have one. */
+static enum rules_edit_result
+setting_scope(const char *name, const char *given, char **scope, char **why)
 {
-	sqlite3_stmt *st = NULL;
-	enum rules_edit_result r;
+	const struct rules_setting *t = rules_setting_find(name);
 
-	if (rules_setting_find(name) == NULL) {
+	*scope = xstrdup(given);
+	if (t == NULL) {
 		*why = xasprintf("there is no setting `%s'", name);
 		return EDIT_MISSING;
 	}
-	if ((r = rules_edit_begin(e, why)) != EDIT_OK)
-		return r;
-	r = rules_edit_prepare(e, "INSERT INTO setting (name, value) VALUES (?1, ?2)"
-	    " ON CONFLICT (name) DO UPDATE SET value = excluded.value", &st, why);
+	if (given[0] != '\0' && t->home != HOME_SCOPED) {
+		*why = xasprintf("%s is the same for everybody", name);
+		return EDIT_BAD;
+	}
+	return rules_canon_scope(scope, why) == 0 ? EDIT_OK : EDIT_BAD;
+}
+
+static enum rules_edit_result
+setting_run(struct rules_edit *e, const char *sql, const char *name, const char *scope,
+    const char *value, char **why)
+{
+	sqlite3_stmt *st = NULL;
+	enum rules_edit_result r = rules_edit_prepare(e, sql, &st, why);
+
 	if (r == EDIT_OK) {
 		(void)sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
-		(void)sqlite3_bind_text(st, 2, value, -1, SQLITE_STATIC);
+		(void)sqlite3_bind_text(st, 2, scope, -1, SQLITE_STATIC);
+		if (value != NULL)
+			(void)sqlite3_bind_text(st, 3, value, -1, SQLITE_STATIC);
 		r = rules_edit_step(e, st, why);
 	}
 	(void)sqlite3_finalize(st);
-	if (r == EDIT_OK)
-		r = rules_edit_read_back(e, RULES_SETTING, name, why);
-	return rules_edit_finish(e, r, why);
-}
-
-enum rules_edit_result
-rules_edit_setting_unset(struct rules_edit *e, const char *name, bool *changed, char **why)
-{
-	enum rules_edit_result r = rules_edit_begin(e, why);
-	size_t gone = 0;
-
-	*changed = false;
-	if (r != EDIT_OK)
-		return r;
-	r = rules_edit_delete(e, "setting", "name", name, &gone, why);
-	if (r == EDIT_OK && gone == 0 && rules_setting_find(name) == NULL) {
-		*why = xasprintf("there is no setting `%s'", name);
-		r = EDIT_MISSING;
-	}
-	*changed = gone > 0;
-	return rules_edit_finish(e, r, why);
-}
-
-/* --- lists --------------------------------------------------------------- */
-
-static const char *const network_columns[] = { "note", NULL };
-static const char *const mx_domain_columns[] = { "serve", "note", NULL };
-static const struct rules_edit_table list_table[] = {
-	[EDIT_MX_NETWORK] = { RULES_MX_NETWORK, "mx_network", "network", "mx_network",
-	    network_columns },
-	[EDIT_MX_DOMAIN] = { RULES_MX_DOMAIN, "mx_domain", "name", "mx_domain",
-	    mx_domain_columns },
-	[EDIT_TURN_NETWORK] = { RULES_TURN_NETWORK, "turn_network", "network", "turn_network",
-	    network_columns },
-};
-
-/* The value as it is kept; NULL and *why if it is none. */
-static char *
-list_key(enum rules_edit_list which, const char *value, char **why)
-{
-	struct rules_network n;
-	size_t len = strlen(value);
-	const char *reason;
-	char *name;
-
-	if (which != EDIT_MX_DOMAIN)
-		return rules_network_parse(value, &n, why) == 0 ? n.text : NULL;
-	if (len > 1 && value[len - 1] == '.')
-		len--;
-	name = xstrndup(value, len);
-	addr_lower(name);
-	if (rules_name_check(name, &reason) == 0)
-		return name;
-	*why = xasprintf("`%s': %s", value, reason);
-	free(name);
-	return NULL;
-}
-
-enum rules_edit_result
-rules_edit_list_add(struct rules_edit *e, enum rules_edit_list which, const char *value,
-    const char *serve, const char *note, char **why)
-{
-	const char *const network[] = { note }, *const domain[] = { serve, note };
-	const char *const *columns = which == EDIT_MX_DOMAIN ? domain : network;
-	char *key = list_key(which, value, why);
-	enum rules_edit_result r;
-
-	if (key == NULL)
-		return EDIT_BAD;
-	r = rules_edit_row(e, &list_table[which], key, columns, true, why);
-	if (r == EDIT_EXISTS) {
-		free(*why);
-		*why = NULL;
-		r = rules_edit_row(e, &list_table[which], key, columns, false, why);
-	}
-	free(key);
 	return r;
 }
 
 enum rules_edit_result
-rules_edit_list_remove(struct rules_edit *e, enum rules_edit_list which, const char *value,
+rules_edit_setting_set(struct rules_edit *e, const char *name, const char *given, const char *value,
     char **why)
 {
-	/* What somebody wrote by hand goes by the name under which it stands. */
-	char *ignored = NULL, *key = list_key(which, value, &ignored);
-	enum rules_edit_result r = remove_row(e, &list_table[which], key != NULL ? key : value,
-	    why);
+	char *scope;
+	enum rules_edit_result r = setting_scope(name, given, &scope, why);
 
-	if (r == EDIT_MISSING && key != NULL && strcmp(key, value) != 0) {
+	if (r == EDIT_OK && (r = rules_edit_begin(e, why)) == EDIT_OK) {
+		r = setting_run(e, "INSERT INTO setting (name, scope, value) VALUES (?1, ?2, ?3)"
+		    " ON CONFLICT (scope, name) DO UPDATE SET value = excluded.value", name, scope,
+		    value, why);
+		if (r == EDIT_OK)
+			r = rules_edit_read_back(e, RULES_SETTING, name, why);
+		r = rules_edit_finish(e, r, why);
+	}
+	free(scope);
+	return r;
+}
+
+enum rules_edit_result
+rules_edit_setting_unset(struct rules_edit *e, const char *name, const char *given, bool *changed,
+    char **why)
+{
+	char *scope;
+	enum rules_edit_result r = setting_scope(name, given, &scope, why);
+
+	*changed = false;
+	if (r == EDIT_MISSING) {
+		/* A row that no version knows goes by its name. */
 		free(*why);
 		*why = NULL;
-		r = remove_row(e, &list_table[which], value, why);
+		r = EDIT_OK;
 	}
-	free(ignored);
-	free(key);
+	if (r == EDIT_OK && (r = rules_edit_begin(e, why)) == EDIT_OK) {
+		r = setting_run(e, "DELETE FROM setting WHERE name = ?1 AND scope = ?2", name, scope, NULL,
+		    why);
+		*changed = r == EDIT_OK && sqlite3_changes(e->db) > 0;
+		if (r == EDIT_OK && !*changed && rules_setting_find(name) == NULL) {
+			*why = xasprintf("there is no setting `%s'", name);
+			r = EDIT_MISSING;
+		}
+		r = rules_edit_finish(e, r, why);
+	}
+	free(scope);
 	return r;
 }

@@ -19,6 +19,7 @@
 
 #include "common/addr.h"
 #include "common/buf.h"
+#include "common/pattern.h"
 #include "common/rules_route.h"
 #include "common/rules_row.h"
 #include "common/rules_setting.h"
@@ -99,7 +100,7 @@ rules_read_identity(sqlite3 *db, char **why)
 	if (version > RULES_SCHEMA_VERSION)
 		return rules_row_refuse(why, "it was made by a newer Holdfast (schema %d, this one reads "
 		    "%d)", version, RULES_SCHEMA_VERSION);
-	if (version == RULES_SCHEMA_VERSION - 1)
+	if (version >= 1 && version < RULES_SCHEMA_VERSION)
 		return rules_row_refuse(why, "it was made by an older Holdfast (schema %d); "
 		    "`holdfast init' upgrades it", version);
 	if (version != RULES_SCHEMA_VERSION)
@@ -196,12 +197,6 @@ static const struct table {
 } tables[] = {
 	[RULES_SCHEDULE] = { "schedule", rules_row_schedule_sql, "name", "", rules_row_schedule },
 	[RULES_SETTING] = { "setting", rules_row_setting_sql, "name", "", rules_row_setting },
-	[RULES_MX_NETWORK] = { "mx_network", rules_row_mx_network_sql, "network", "",
-	    rules_row_mx_network },
-	[RULES_MX_DOMAIN] = { "mx_domain", rules_row_mx_domain_sql, "name", " ORDER BY name",
-	    rules_row_mx_domain },
-	[RULES_TURN_NETWORK] = { "turn_network", rules_row_turn_network_sql, "network", "",
-	    rules_row_turn_network },
 	[RULES_DOMAIN] = { "domain", rules_row_domain_sql, "name", " ORDER BY name",
 	    rules_row_domain },
 };
@@ -224,6 +219,33 @@ read_table(sqlite3 *db, enum rules_table which, const char *key, struct ruleset 
 		(void)sqlite3_bind_text(st, 1, key, -1, SQLITE_STATIC);
 	while (r == RULES_READ_OK && (rc = sqlite3_step(st)) == SQLITE_ROW)
 		r = t->row(st, set, why);
+	if (r == RULES_READ_OK && rc != SQLITE_DONE)
+		r = sql_failed(db, why);
+	(void)sqlite3_finalize(st);
+	return r;
+}
+
+/* "SELECT zone, what, … FROM dnsbl ORDER BY zone, what" */
+static enum rules_read
+read_kind(sqlite3 *db, const struct rules_kind *k, struct ruleset *set, char **why)
+{
+	struct buf sql = BUF_INIT;
+	size_t n = rules_kind_ncolumns(k);
+	sqlite3_stmt *st;
+	enum rules_read r;
+	int rc = SQLITE_DONE;
+
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&sql, "%s%s", i == 0 ? "SELECT " : ", ", k->column[i].name);
+	buf_printf(&sql, " FROM %s ORDER BY ", k->name);
+	for (size_t i = 0; i < k->nkeys; i++)
+		buf_printf(&sql, "%s%s", i == 0 ? "" : ", ", k->column[i].name);
+	r = prepare(db, buf_str(&sql), &st, why);
+	buf_free(&sql);
+	if (r != RULES_READ_OK)
+		return r;
+	while (r == RULES_READ_OK && (rc = sqlite3_step(st)) == SQLITE_ROW)
+		r = rules_row_kind(k, st, set, why);
 	if (r == RULES_READ_OK && rc != SQLITE_DONE)
 		r = sql_failed(db, why);
 	(void)sqlite3_finalize(st);
@@ -282,8 +304,33 @@ set_derived(struct ruleset *set)
 	d->catch_all = xstrdup("");
 }
 
+/* Do rows name domains that are there? */
 static enum rules_read
-read_everything(sqlite3 *db, struct ruleset *set, char **why)
+refer(const struct ruleset *set, char **why)
+{
+	for (size_t i = 0; i < set->naliases; i++) {
+		const struct rules_alias *a = &set->alias[i];
+
+		if (ruleset_alias(set, a->domain) != NULL)
+			return rules_row_refuse(why, "alias_domain %s: domain: `%s' is an alias itself",
+			    a->name, a->domain);
+		if (ruleset_domain(set, a->domain) == NULL)
+			return rules_row_refuse(why, "alias_domain %s: domain: there is no domain `%s'",
+			    a->name, a->domain);
+		if (ruleset_domain_own(set, a->name) != NULL)
+			return rules_row_refuse(why, "alias_domain %s: name: there is a domain of that "
+			    "name", a->name);
+	}
+	for (size_t i = 0; i < set->npatterns; i++)
+		if (ruleset_domain_own(set, set->pattern[i].domain) == NULL)
+			return rules_row_refuse(why, "pattern %s %s: domain: there is no domain `%s'",
+			    set->pattern[i].domain, pattern_text(set->pattern[i].pattern),
+			    set->pattern[i].domain);
+	return RULES_READ_OK;
+}
+
+static enum rules_read
+read_everything(sqlite3 *db, struct ruleset *set, bool recipients, char **why)
 {
 	enum rules_read r;
 
@@ -293,10 +340,17 @@ read_everything(sqlite3 *db, struct ruleset *set, char **why)
 	for (enum rules_table t = RULES_SETTING; t <= RULES_DOMAIN; t++)
 		if ((r = read_table(db, t, NULL, set, why)) != RULES_READ_OK)
 			return r;
+	for (size_t i = 0; i < rules_nkinds; i++)
+		if ((r = read_kind(db, &rules_kinds[i], set, why)) != RULES_READ_OK)
+			return r;
 	rules_networks_sort(&set->mx_network);
 	rules_networks_sort(&set->turn_network);
+	rules_screen_sort(set);
+	if ((r = refer(set, why)) != RULES_READ_OK)
+		return r;
+	rules_scope_resolve(set);
 	set_derived(set);
-	return read_recipients(db, set, why);
+	return recipients ? read_recipients(db, set, why) : RULES_READ_OK;
 }
 
 static struct ruleset *
@@ -306,19 +360,32 @@ new_set(void)
 
 	atomic_init(&set->refs, 1);
 	rules_settings_default(&set->settings);
+	rules_policy_default(&set->policy);
 	return set;
 }
 
-enum rules_read
-rules_read_all(sqlite3 *db, struct ruleset **out, char **why)
+static enum rules_read
+read_into(sqlite3 *db, bool recipients, struct ruleset **out, char **why)
 {
 	struct ruleset *set = new_set();
-	enum rules_read r = read_everything(db, set, why);
+	enum rules_read r = read_everything(db, set, recipients, why);
 
 	if (r != RULES_READ_OK)
 		ruleset_unref(&set);
 	*out = set;
 	return r;
+}
+
+enum rules_read
+rules_read_all(sqlite3 *db, struct ruleset **set, char **why)
+{
+	return read_into(db, true, set, why);
+}
+
+enum rules_read
+rules_read_frame(sqlite3 *db, struct ruleset **set, char **why)
+{
+	return read_into(db, false, set, why);
 }
 
 enum rules_read

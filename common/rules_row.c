@@ -1,6 +1,6 @@
 /*
- * rules_row.c -- rows of the small tables: schedules, settings, what is derived
- * from the DNS, who may ask for mail. Domains are in rules_row_domain.c.
+ * rules_row.c -- schedules, settings, and rows of any kind by its description. Domains
+ * are in rules_row_domain.c.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -11,10 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/addr.h"
 #include "common/buf.h"
 #include "common/conf.h"
-#include "common/rules_network.h"
 #include "common/rules_setting.h"
 #include "common/rules_text.h"
 
@@ -95,80 +93,96 @@ rules_row_schedule(sqlite3_stmt *st, struct ruleset *set, char **why)
 
 /* --- settings ------------------------------------------------------------ */
 
-const char rules_row_setting_sql[] = "SELECT name, value FROM setting";
+const char rules_row_setting_sql[] = "SELECT name, scope, value FROM setting";
+
+static enum rules_read
+scoped_setting(const struct rules_setting *t, const char *scope, const char *value,
+    struct ruleset *set, char **why)
+{
+	struct rules_scoped *s;
+	char *canonical = xstrdup(scope), *reason = NULL;
+
+	if (t->home != HOME_SCOPED) {
+		free(canonical);
+		return rules_row_refuse(why, "setting %s: scope: it is the same everywhere; `%s' has none "
+		    "of its own", t->name, scope);
+	}
+	if (rules_canon_scope(&canonical, &reason) == -1 || strcmp(canonical, scope) != 0) {
+		*why = reason != NULL ? xasprintf("setting %s: %s", t->name, reason) :
+		    xasprintf("setting %s: scope: is written %s", t->name, canonical);
+		free(canonical);
+		free(reason);
+		return RULES_READ_REFUSED;
+	}
+	set->scoped = xrealloc(set->scoped, set->nscoped + 1, sizeof(*set->scoped));
+	s = &set->scoped[set->nscoped++];
+	s->scope = canonical;
+	s->setting = t;
+	s->value = xstrdup(value);
+	return RULES_READ_OK;
+}
 
 enum rules_read
 rules_row_setting(sqlite3_stmt *st, struct ruleset *set, char **why)
 {
-	const char *name = rules_row_text(st, 0), *value = rules_row_text(st, 1);
+	const char *name = rules_row_text(st, 0), *scope = rules_row_text(st, 1);
+	const char *value = rules_row_text(st, 2);
 	const struct rules_setting *t = rules_setting_find(name);
+	struct rules_policy scratch;
 	char *reason = NULL;
 
 	if (t == NULL)
 		return rules_row_refuse(why, "setting %s: no setting has this name", name);
-	if (rules_setting_parse(t, value, &set->settings, &reason) == 0)
-		return RULES_READ_OK;
+	if (rules_setting_parse(t, value, &set->settings, scope[0] == '\0' ? &set->policy : &scratch,
+	    &reason) == 0)
+		return scope[0] == '\0' ? RULES_READ_OK : scoped_setting(t, scope, value, set, why);
 	*why = xasprintf("setting %s: value: %s", name, reason);
 	free(reason);
 	return RULES_READ_REFUSED;
 }
 
-/* --- networks ------------------------------------------------------------ */
+/* --- kinds ------------------------------------------------------------------ */
 
-const char rules_row_mx_network_sql[] = "SELECT network, note FROM mx_network";
-const char rules_row_turn_network_sql[] = "SELECT network, note FROM turn_network";
-
-static enum rules_read
-add_network(sqlite3_stmt *st, const char *table, struct rules_networks *to, char **why)
+/* "list deny client 192.0.2.0/24" */
+static char *
+row_name(const struct rules_kind *k, char *const *value)
 {
-	const char *text = rules_row_text(st, 0);
-	struct rules_network n;
-	char *reason = NULL;
+	struct buf b = BUF_INIT;
 
-	if (rules_network_parse(text, &n, &reason) == -1) {
-		*why = xasprintf("%s %s: network: %s", table, text, reason);
-		free(reason);
-		return RULES_READ_REFUSED;
-	}
-	n.note = xstrdup(rules_row_text(st, 1));
-	rules_networks_add(to, &n);
-	if (strcmp(text, to->v[to->n - 1].text) != 0)	/* else two rows could be one network */
-		return rules_row_refuse(why, "%s %s: network: is written %s", table, text,
-		    to->v[to->n - 1].text);
-	return RULES_READ_OK;
+	buf_puts(&b, k->name);
+	for (size_t i = 0; i < k->nkeys; i++)
+		if (value[i][0] != '\0')
+			buf_printf(&b, " %s", value[i]);
+	return buf_take(&b);
+}
+
+/* Was it written as it is kept? Of the key every letter counts. */
+static int
+as_kept(const struct rules_kind *k, sqlite3_stmt *st, char *const *value, char **why)
+{
+	for (size_t i = 0; i < k->nkeys; i++)
+		if (strcmp(rules_row_text(st, (int)i), value[i]) != 0)
+			return rules_canon_bad(why, k->column[i].name, "is written %s", value[i]);
+	return 0;
 }
 
 enum rules_read
-rules_row_mx_network(sqlite3_stmt *st, struct ruleset *set, char **why)
+rules_row_kind(const struct rules_kind *k, sqlite3_stmt *st, struct ruleset *set, char **why)
 {
-	return add_network(st, "mx_network", &set->mx_network, why);
-}
+	size_t n = rules_kind_ncolumns(k);
+	char *value[RULES_COLUMNS_MAX], *reason = NULL, *name;
+	bool good;
 
-enum rules_read
-rules_row_turn_network(sqlite3_stmt *st, struct ruleset *set, char **why)
-{
-	return add_network(st, "turn_network", &set->turn_network, why);
-}
-
-/* --- domains known by their MX ------------------------------------------- */
-
-const char rules_row_mx_domain_sql[] = "SELECT name, serve, note FROM mx_domain";
-
-enum rules_read
-rules_row_mx_domain(sqlite3_stmt *st, struct ruleset *set, char **why)
-{
-	const char *name = rules_row_text(st, 0);
-	struct rules_mx_domain d = { .name = NULL };
-	const char *reason;
-
-	if (rules_name_check(name, &reason) == -1)
-		return rules_row_refuse(why, "mx_domain %s: name: %s", name, reason);
-	if (rules_derived_parse(rules_row_text(st, 1), &d.serve) == -1)
-		return rules_row_refuse(why, "mx_domain %s: serve: `%s' is not always or never",
-		    name, rules_row_text(st, 1));
-	d.name = xstrdup(name);
-	d.note = xstrdup(rules_row_text(st, 2));
-	set->mx_domain = xrealloc(set->mx_domain, set->nmx_domains + 1, sizeof(*set->mx_domain));
-	set->mx_domain[set->nmx_domains++] = d;
-	return RULES_READ_OK;
+	for (size_t i = 0; i < n; i++)
+		value[i] = xstrdup(rules_row_text(st, (int)i));
+	name = row_name(k, value);
+	good = k->canon(value, &reason) == 0 && as_kept(k, st, value, &reason) == 0 &&
+	    k->add(set, value, &reason) == 0;
+	if (!good)
+		*why = xasprintf("%s: %s", name, reason);
+	free(reason);
+	free(name);
+	for (size_t i = 0; i < n; i++)
+		free(value[i]);
+	return good ? RULES_READ_OK : RULES_READ_REFUSED;
 }

@@ -9,6 +9,7 @@
 
 #include "common/addr.h"
 #include "common/buf.h"
+#include "common/conf.h"
 #include "common/rules_route.h"
 #include "common/rules_row.h"
 #include "common/rules_text.h"
@@ -19,12 +20,12 @@
 enum {
 	D_NAME, D_PRIMARIES, D_RECIPIENTS, D_SCHEDULE, D_TLS, D_TLS_NAME, D_TLS_CA, D_TLS_PIN,
 	D_SOURCE, D_CLIENT, D_CONCURRENCY, D_MESSAGE_RATE, D_BOUNCE, D_DELIVERY_ID, D_SIZE_LIMIT,
-	D_CASE_SENSITIVE, D_DELIMITER, D_CATCH_ALL, D_LIST_TIME
+	D_CASE_SENSITIVE, D_DELIMITER, D_CATCH_ALL, D_LIST_TIME, D_LIST_MAX_AGE
 };
 const char rules_row_domain_sql[] =
     "SELECT name, primaries, recipients, schedule, tls, tls_name, tls_ca, tls_pin,"
     " source, client, concurrency, message_rate, bounce, delivery_id, size_limit,"
-    " case_sensitive, delimiter, catch_all, list_time FROM domain";
+    " case_sensitive, delimiter, catch_all, list_time, list_max_age FROM domain";
 
 static enum rules_read
 refuse(char **why, const struct rules_domain *d, const char *column, const char *reason)
@@ -146,6 +147,7 @@ static enum rules_read
 fill_recipients(sqlite3_stmt *st, struct rules_domain *d, char **why)
 {
 	const char *recipients = rules_row_text(st, D_RECIPIENTS);
+	const char *age = rules_row_text(st, D_LIST_MAX_AGE);
 
 	if (rules_recipients_parse(recipients, &d->recipients) == -1)
 		return refuse_value(why, d, "recipients", recipients,
@@ -163,6 +165,8 @@ fill_recipients(sqlite3_stmt *st, struct rules_domain *d, char **why)
 	if (sqlite3_column_int64(st, D_LIST_TIME) < 0)
 		return refuse(why, d, "list_time", "negative");
 	d->list_time = (time_t)sqlite3_column_int64(st, D_LIST_TIME);
+	if (age[0] != '\0' && conf_parse_interval(age, &d->list_max_age) == -1)
+		return refuse_value(why, d, "list_max_age", age, "is neither empty nor a time like 30d");
 	return RULES_READ_OK;
 }
 

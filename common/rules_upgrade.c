@@ -1,9 +1,9 @@
 /*
- * rules_upgrade.c -- a rules.db of version 1 becomes one of the present version.
+ * rules_upgrade.c -- a rules.db of an older version becomes one of the present version.
  *
  * In place and in one transaction: the rows move aside, the old tables go,
- * rules.sql makes the new ones as in a new file, the rows come back, and all of
- * it is read as the daemons will. If any of that fails, nothing has changed.
+ * rules.sql makes the new ones as in a new file, the rows come back in the columns that both have, and
+ * all of it is read as the daemons will. If any of that fails, nothing has changed.
  *
  * A copy of the old file is made first, while the lock keeps other writers out,
  * so that it is what the upgrade started from. It is on disk under its name
@@ -24,10 +24,10 @@
 #include "common/buf.h"
 #include "common/rules_edit_db.h"
 
-static const char steps[] =
-#include "common/rules_v1_sql.h"
-    ;
-static const char mark[] = "-- ---- rules.sql ----\n";
+/* Of the tables that may be there, those whose rows others refer to first. */
+static const char *const tables[] = { "schedule", "domain", "recipient", "setting", "mx_network",
+	"mx_domain", "turn_network" };
+#define NTABLES	(sizeof(tables) / sizeof(tables[0]))
 
 static enum rules_edit_result
 errno_result(const char *path, char **why)
@@ -83,9 +83,9 @@ copy_owner(const char *from, const char *to)
 
 /* *copy: where it is. */
 static enum rules_edit_result
-copy_aside(const char *path, char **copy, char **why)
+copy_aside(const char *path, int version, char **copy, char **why)
 {
-	char *to = xasprintf("%s.v1", path), *tmp = xasprintf("%s.new.%ld", to, (long)getpid());
+	char *to = xasprintf("%s.v%d", path, version), *tmp = xasprintf("%s.new.%ld", to, (long)getpid());
 	enum rules_edit_result r;
 
 	(void)unlink(tmp);
@@ -135,22 +135,87 @@ read_all(struct rules_edit *e, char **why)
 	return EDIT_OK;
 }
 
-/* In the transaction. */
+/* SQL of one row and column. */
+static enum rules_edit_result
+text_of(struct rules_edit *e, const char *sql, const char *table, char **text, char **why)
+{
+	sqlite3_stmt *st = NULL;
+	enum rules_edit_result r = rules_edit_prepare(e, sql, &st, why);
+
+	*text = NULL;
+	if (r == EDIT_OK) {
+		(void)sqlite3_bind_text(st, 1, table, -1, SQLITE_STATIC);
+		if (sqlite3_step(st) == SQLITE_ROW)
+			*text = xstrdup((const char *)sqlite3_column_text(st, 0));
+	}
+	(void)sqlite3_finalize(st);
+	return r;
+}
+
+static enum rules_edit_result
+exec_free(struct rules_edit *e, char *sql, char **why)
+{
+	enum rules_edit_result r = rules_edit_exec(e, sql, why);
+
+	free(sql);
+	return r;
+}
+
+/* A table's rows move aside, and it goes. */
+static enum rules_edit_result
+put_aside(struct rules_edit *e, const char *table, char **why)
+{
+	char *there;
+	enum rules_edit_result r = text_of(e,
+	    "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name = ?1", table, &there, why);
+
+	if (r != EDIT_OK || there == NULL)
+		return r;
+	free(there);
+	return exec_free(e, xasprintf("CREATE TEMP TABLE old_%s AS SELECT * FROM main.%s;"
+	    "DROP TABLE main.%s", table, table, table), why);
+}
+
+/* They come back, as many columns as both versions have. */
+static enum rules_edit_result
+bring_back(struct rules_edit *e, const char *table, char **why)
+{
+	char *columns, *from;
+	bool setting = strcmp(table, "setting") == 0;
+	enum rules_edit_result r = text_of(e, "SELECT group_concat(name) FROM pragma_table_info(?1, 'main')"
+	    " WHERE name IN (SELECT name FROM pragma_table_info('old_' || ?1, 'temp'))", table, &columns,
+	    why);
+
+	if (r != EDIT_OK || columns == NULL)
+		return r;
+	/* Version 3 gave the settings groups. */
+	from = setting ? xstrdup("'global.' || name, value") : xstrdup(columns);
+	r = exec_free(e, xasprintf("%s INSERT INTO main.%s (%s) SELECT %s FROM temp.old_%s;"
+	    "DROP TABLE temp.old_%s", strcmp(table, "schedule") == 0 ? "DELETE FROM main.schedule;" : "",
+	    table, setting ? "name, value" : columns, from, table, table), why);
+	free(from);
+	free(columns);
+	return r;
+}
+
+/* In the transaction. Triggers go with their tables. */
 static enum rules_edit_result
 change(struct rules_edit *e, const char *path, char **copy, char **why)
 {
-	const char *after = strstr(steps, mark);
-	char *before = xstrndup(steps, (size_t)(after - steps));
 	enum rules_edit_result r;
 
-	if ((r = refuse_words(e, why)) == EDIT_OK &&
-	    (r = copy_aside(path, copy, why)) == EDIT_OK &&
-	    (r = rules_edit_exec(e, before, why)) == EDIT_OK &&
-	    (r = rules_edit_exec(e, rules_schema, why)) == EDIT_OK &&
-	    (r = rules_edit_exec(e, after, why)) == EDIT_OK)
-		r = read_all(e, why);
-	free(before);
-	return r;
+	if (rules_read_version(e->db) == 1 && (r = refuse_words(e, why)) != EDIT_OK)
+		return r;
+	r = copy_aside(path, rules_read_version(e->db), copy, why);
+	for (size_t i = 0; r == EDIT_OK && i < NTABLES; i++)
+		r = put_aside(e, tables[i], why);
+	if (r == EDIT_OK)
+		r = rules_edit_schema(e, why);
+	for (size_t i = 0; r == EDIT_OK && i < NTABLES; i++)
+		r = bring_back(e, tables[i], why);
+	if (r == EDIT_OK)
+		r = rules_edit_exec(e, "DELETE FROM main.history", why);
+	return r == EDIT_OK ? read_all(e, why) : r;
 }
 
 enum rules_edit_result
@@ -163,7 +228,7 @@ rules_upgrade(struct rules_edit *e, const char *path, char **why)
 	if ((r = rules_edit_exec(e, "PRAGMA foreign_keys = OFF", why)) != EDIT_OK ||
 	    (r = rules_edit_exec(e, "BEGIN IMMEDIATE", why)) != EDIT_OK)
 		return r;
-	if (rules_read_version(e->db) == 1)	/* nobody was quicker */
+	if (rules_read_version(e->db) < RULES_SCHEMA_VERSION)	/* nobody was quicker */
 		r = change(e, path, &copy, why);
 	r = rules_edit_finish(e, r, why);
 	if (r == EDIT_OK) {

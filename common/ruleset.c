@@ -12,8 +12,10 @@
 #include <string.h>
 
 #include "common/addr.h"
+#include "common/pattern.h"
 #include "common/rules_read.h"
 #include "common/rules_route.h"
+#include "common/rules_row.h"
 
 struct ruleset *
 ruleset_ref(struct ruleset *set)
@@ -57,6 +59,8 @@ ruleset_unref(struct ruleset **setp)
 		free(set->mx_domain[i].note);
 	}
 	domain_clear(&set->derived);
+	rules_screen_clear(set);
+	rules_scope_clear(set);
 	rules_networks_clear(&set->mx_network);
 	rules_networks_clear(&set->turn_network);
 	free(set->mx_domain);
@@ -142,9 +146,18 @@ by_name(const void *table, size_t n, size_t size, const char *domain)
 }
 
 const struct rules_domain *
-ruleset_domain(const struct ruleset *set, const char *domain)
+ruleset_domain_own(const struct ruleset *set, const char *domain)
 {
 	return by_name(set->domain, set->ndomains, sizeof(*set->domain), domain);
+}
+
+const struct rules_domain *
+ruleset_domain(const struct ruleset *set, const char *domain)
+{
+	const struct rules_domain *d = ruleset_domain_own(set, domain);
+	const char *target = d == NULL ? ruleset_alias(set, domain) : NULL;
+
+	return target != NULL ? ruleset_domain_own(set, target) : d;
 }
 
 /* --- domains without a row, and who may ask for mail ---------------------- */
@@ -240,8 +253,9 @@ is_postmaster(const char *local)
 
 /* In the order in which a primary would look: exact, without the extension, anyone. */
 static const char *
-known_how(const struct rules_domain *d, const struct rules_list *l, char *local)
+known_how(const struct rules_domain *d, const struct rules_list *l, const char *local)
 {
+	char bare[ADDR_LOCAL_MAX + 1];
 	size_t base;
 
 	if (is_postmaster(local))
@@ -250,8 +264,9 @@ known_how(const struct rules_domain *d, const struct rules_list *l, char *local)
 		return "list";
 	base = strcspn(local, d->delimiter);
 	if (base > 0 && local[base] != '\0') {
-		local[base] = '\0';
-		if (listed(l, local) || is_postmaster(local))
+		memcpy(bare, local, base);
+		bare[base] = '\0';
+		if (listed(l, bare) || is_postmaster(bare))
 			return "extension";
 	}
 	if (d->catch_all[0] != '\0')
@@ -262,12 +277,15 @@ known_how(const struct rules_domain *d, const struct rules_list *l, char *local)
 }
 
 static enum rules_answer
-unlisted(const struct rules_domain *d, const struct rules_list *l)
+unlisted(const struct rules_domain *d, const struct rules_list *l, int64_t now)
 {
 	switch (d->recipients) {
 	case RECIPIENTS_LIST:
-		/* A list that never came is not an empty list. */
-		return l->n == 0 && d->list_time == 0 ? RULES_UNSURE : RULES_UNKNOWN;
+		/* A list that never came is not an empty list; one that nobody renewed knows no newcomers. */
+		if (l->n == 0 && d->list_time == 0)
+			return RULES_UNSURE;
+		return d->list_max_age != 0 && d->list_time != 0 &&
+		    now - (int64_t)d->list_time > (int64_t)d->list_max_age ? RULES_STALE : RULES_UNKNOWN;
 	case RECIPIENTS_VERIFY:
 		return RULES_UNSURE;
 	case RECIPIENTS_ANY:
@@ -276,12 +294,33 @@ unlisted(const struct rules_domain *d, const struct rules_list *l)
 	return RULES_UNSURE;
 }
 
+/* The first row of the domain that matches: refusals come first. */
+static const struct rules_pattern *
+by_pattern(const struct ruleset *set, const struct rules_domain *d, const char *local)
+{
+	size_t low = 0, high = set->npatterns, len = strlen(local);
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(set->pattern[middle].domain, d->name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < set->npatterns && strcmp(set->pattern[low].domain, d->name) == 0; low++)
+		if (pattern_match(set->pattern[low].pattern, local, len) == PATTERN_YES)
+			return &set->pattern[low];
+	return NULL;
+}
+
 enum rules_answer
-ruleset_recipient(const struct ruleset *set, const char *address,
+ruleset_recipient(const struct ruleset *set, const char *address, int64_t now,
     const struct rules_domain **domain, const char **how)
 {
 	char local[ADDR_LOCAL_MAX + 1];
 	const struct rules_domain *d = ruleset_domain(set, addr_domain(address));
+	const struct rules_pattern *p = NULL;
 	const struct rules_list *l;
 	const char *found, *why;
 
@@ -296,9 +335,15 @@ ruleset_recipient(const struct ruleset *set, const char *address,
 	    &why) == -1)
 		found = d->catch_all[0] != '\0' ? "catch-all"
 		    : d->recipients == RECIPIENTS_ANY ? "any" : NULL;
-	else
-		found = known_how(d, l, local);
+	else if ((found = known_how(d, l, local)) == NULL || strcmp(found, "list") != 0) {
+		p = set->npatterns > 0 ? by_pattern(set, d, local) : NULL;
+		/* Of what is not on the list a refusal counts more than a catch-all. */
+		if (p != NULL && !(found != NULL && strcmp(found, "postmaster") == 0))
+			found = "pattern";
+	}
 	if (how != NULL)
 		*how = found;
-	return found != NULL ? RULES_KNOWN : unlisted(d, l);
+	if (p != NULL && !p->accept && found != NULL && strcmp(found, "pattern") == 0)
+		return RULES_UNKNOWN;
+	return found != NULL ? RULES_KNOWN : unlisted(d, l, now);
 }

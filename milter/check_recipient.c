@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "common/addr.h"
+#include "common/clock.h"
 #include "common/rules.h"
 
 /* Refuses with `<address>: Recipient address rejected: why'. */
@@ -47,13 +48,17 @@ at_rcpt(const struct check_view *v, struct verdict *out)
 		check_reject(out, 501, "5.1.3", "Bad recipient address syntax", why);
 		return 0;
 	}
-	switch (ruleset_recipient(v->rules, v->rcpt, &domain, NULL)) {
+	switch (ruleset_recipient(v->rules, v->rcpt, clock_wall(), &domain, NULL)) {
 	case RULES_NOT_OURS:
 	case RULES_KNOWN:
 		return 0;
 	case RULES_UNKNOWN:
 		refuse(out, VERDICT_REJECT, 550, "5.1.1", v->rcpt, "User unknown",
 		    "unknown recipient");
+		return 0;
+	case RULES_STALE:
+		refuse(out, VERDICT_DEFER, 450, "4.1.1", v->rcpt, "User unknown to an old list",
+		    "stale recipient list");
 		return 0;
 	case RULES_UNSURE:
 		if (domain != NULL && domain->recipients == RECIPIENTS_LIST)

@@ -33,7 +33,7 @@ deliver_known(const struct deliver *d, const char *address)
 	const struct rules_domain *rule;
 	const char *how;
 
-	return ruleset_recipient(d->rules, address, &rule, &how) == RULES_KNOWN &&
+	return ruleset_recipient(d->rules, address, clock_wall(), &rule, &how) == RULES_KNOWN &&
 	    how != NULL && strcmp(how, "list") == 0;
 }
 

@@ -1,5 +1,8 @@
 /*
- * rule.c -- holdfast rule: settings, and the lists of networks and domains.
+ * rule.c -- holdfast rule: settings, and rows of each kind.
+ *
+ * What kinds and settings there are, and what may stand in them, comes from
+ * rules_kind.c and rules_setting.c.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -12,322 +15,441 @@
 #include "common/cli/access.h"
 #include "common/cli/commands.h"
 #include "common/cli/out.h"
+#include "common/conf.h"
+#include "common/rules_kind.h"
+#include "common/rules_screen.h"
 #include "common/rules_setting.h"
-#include "common/rules_text.h"
 
-#define GLOBAL	"global"
-#define KINDS	"global, mx_network, mx_domain or turn_network"
+#define NAMES_MAX	128
 
-static const char *const list_names[] = {
-	[EDIT_MX_NETWORK] = "mx_network", [EDIT_MX_DOMAIN] = "mx_domain",
-	[EDIT_TURN_NETWORK] = "turn_network",
-};
-#define NLISTS (sizeof(list_names) / sizeof(list_names[0]))
+/* --- names ---------------------------------------------------------------- */
 
-/* --- list ---------------------------------------------------------------- */
-
-static void
-list_settings(const struct cli *c, const struct ruleset *set)
+/* Tells that there is no such thing, and what is near. Returns EX_USAGE. */
+static int
+no_such(const struct cli *c, const char *what, const char *given, const char *const *names, size_t n,
+    const char *how)
 {
-	static const char *const headings[] = { "SETTING", "VALUE", "DEFAULT", "UNIT", "WHAT IT IS" };
-	struct out_table *t = c->json ? NULL : out_table_new(headings, 5, "lllll");
-	struct rules_settings initial;
+	const char *near = cli_nearest(given, names, n);
 
-	rules_settings_default(&initial);
-	for (size_t i = 0; i < rules_nsettings; i++) {
-		const struct rules_setting *s = &rules_settings_all[i];
-		char *value = rules_setting_format(s, ruleset_settings(set));
-		char *standard = rules_setting_format(s, &initial);
-		char *name = xasprintf(GLOBAL ".%s", s->name);
+	return cli_usage(c, "there is no %s `%s'%s%s%s; `holdfast rule list%s' shows all", what, given,
+	    near != NULL ? ", perhaps `" : "", near != NULL ? near : "", near != NULL ? "'" : "", how);
+}
 
-		if (c->json)
-			out_json(json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "kind", GLOBAL, "name", name,
-			    "value", out_safe(value), "default", standard, "unit", s->unit, "help",
-			    s->help));
-		else {
-			out_cell(t, name);
-			out_cell(t, value);
-			out_cell(t, standard);
-			out_cell(t, s->unit);
-			out_cell(t, s->help);
-		}
-		free(name);
-		free(standard);
-		free(value);
-	}
+static const struct rules_kind *
+find_kind(const struct cli *c, const char *given)
+{
+	const char *names[NAMES_MAX];
+	const struct rules_kind *k = rules_kind_find(given);
+
+	if (k != NULL)
+		return k;
+	for (size_t i = 0; i < rules_nkinds; i++)
+		names[i] = rules_kinds[i].name;
+	(void)no_such(c, "kind", given, names, rules_nkinds, "");
+	return NULL;
+}
+
+static const struct rules_setting *
+find_setting(const struct cli *c, const char *given)
+{
+	const char *names[NAMES_MAX];
+	const struct rules_setting *t = rules_setting_find(given);
+
 	if (t != NULL)
-		out_table_print(&t, c);
+		return t;
+	for (size_t i = 0; i < rules_nsettings; i++)
+		names[i] = rules_settings_all[i].name;
+	(void)no_such(c, "setting", given, names, rules_nsettings, " settings");
+	return NULL;
 }
 
-static size_t
-list_length(const struct ruleset *set, enum rules_edit_list which)
+static bool
+is_group(const char *word)
 {
-	switch (which) {
-	case EDIT_MX_NETWORK:
-		return ruleset_nmx_networks(set);
-	case EDIT_MX_DOMAIN:
-		return ruleset_nmx_domains(set);
-	case EDIT_TURN_NETWORK:
-		return ruleset_nturn_networks(set);
-	}
-	return 0;
+	for (size_t i = 0; i < rules_nsettings; i++)
+		if (rules_setting_in(&rules_settings_all[i], word))
+			return true;
+	return false;
 }
 
-/* Lends the row; serve is "" but for domains. */
+/* --- list: settings --------------------------------------------------------- */
+
+struct listed_settings {
+	const struct cli	*c;
+	struct out_table	*t;
+	const char		*group;		/* NULL: all */
+};
+
 static void
-list_at(const struct ruleset *set, enum rules_edit_list which, size_t i, const char **value,
-    const char **serve, const char **note)
+one_setting(const struct listed_settings *l, const struct rules_setting *s, const char *scope,
+    const char *value, const char *standard)
 {
-	const struct rules_network *n;
-	const struct rules_mx_domain *d;
-
-	*serve = "";
-	if (which == EDIT_MX_DOMAIN) {
-		d = ruleset_mx_domain_at(set, i);
-		*value = d->name;
-		*serve = rules_derived_name(d->serve);
-		*note = d->note;
+	if (l->c->json) {
+		out_json(json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "kind", "setting", "name", s->name,
+		    "scope", out_safe(scope), "value", out_safe(value), "default", standard, "unit",
+		    s->unit, "help", s->help));
 		return;
 	}
-	n = which == EDIT_MX_NETWORK ? ruleset_mx_network_at(set, i)
-				     : ruleset_turn_network_at(set, i);
-	*value = n->text;
-	*note = n->note;
+	out_cell(l->t, s->name);
+	out_cell(l->t, scope);
+	out_cell(l->t, *value != '\0' ? value : "-");
+	out_cell(l->t, *standard != '\0' ? standard : "-");
+	out_cell(l->t, s->unit);
+	out_cell(l->t, s->help);
 }
 
 static void
-list_rows(const struct cli *c, const struct ruleset *set, enum rules_edit_list which)
+list_settings(const struct cli *c, const struct ruleset *set, const char *group)
 {
-	static const char *const headings[] = { "KIND", "VALUE", "SERVE", "NOTE" };
-	struct out_table *t = c->json ? NULL : out_table_new(headings, 4, "llll");
+	static const char *const headings[] = { "SETTING", "FOR", "VALUE", "DEFAULT", "UNIT",
+		"WHAT IT IS" };
+	struct listed_settings l = { c, c->json ? NULL : out_table_new(headings, 6, "llllll"), group };
 
-	for (size_t i = 0; i < list_length(set, which); i++) {
-		const char *value, *serve, *note;
+	for (size_t i = 0; i < rules_nsettings; i++) {
+		const struct rules_setting *s = &rules_settings_all[i];
+		char *value;
 
-		list_at(set, which, i, &value, &serve, &note);
-		if (c->json) {
-			json_t *o = json_pack("{s:s,s:s,s:s}", "kind", list_names[which], "value",
-			    out_safe(value), "note", out_safe(note));
-
-			if (serve[0] != '\0')
-				json_object_set_new(o, "serve", json_string(serve));
-			out_json(o);
+		if (group != NULL && !rules_setting_in(s, group))
 			continue;
+		value = rules_setting_format(s, ruleset_settings(set), ruleset_policy(set, ""));
+		one_setting(&l, s, "", value, s->initial);
+		free(value);
+		for (size_t k = 0; k < ruleset_nscoped(set); k++) {
+			const struct rules_setting *of;
+			const char *scope, *own;
+
+			ruleset_scoped_at(set, k, &of, &scope, &own);
+			if (of == s)
+				one_setting(&l, s, scope, own, s->initial);
 		}
-		out_cell(t, list_names[which]);
-		out_cell(t, value);
-		out_cell(t, serve);
-		out_cell(t, note);
 	}
-	if (t != NULL)
-		out_table_print(&t, c);
+	if (l.t != NULL)
+		out_table_print(&l.t, c);
 }
 
-/* Which list, or -1 and the user was told. */
-static int
-parse_kind(const struct cli *c, const char *word)
-{
-	const char *near;
+/* --- list: rows -------------------------------------------------------------- */
 
-	for (size_t i = 0; i < NLISTS; i++)
-		if (strcmp(word, list_names[i]) == 0)
-			return (int)i;
-	near = cli_nearest(word, list_names, NLISTS);
-	(void)cli_usage(c, "there is no kind `%s', only " KINDS "%s%s%s", word,
-	    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-	    near != NULL ? "?" : "");
-	return -1;
+struct listed_rows {
+	const struct cli	*c;
+	struct out_table	*t;
+	size_t			 n;
+};
+
+static void
+one_row(void *arg, const struct rules_kind *k, const char *const *value)
+{
+	struct listed_rows *l = arg;
+	size_t n = rules_kind_ncolumns(k);
+	json_t *o;
+
+	if (l->n++ == 0 && !l->c->json) {
+		const char *headings[RULES_COLUMNS_MAX];
+		char align[RULES_COLUMNS_MAX + 1] = "", upper[RULES_COLUMNS_MAX][32];
+
+		for (size_t i = 0; i < n; i++) {
+			size_t j = 0;
+
+			for (; k->column[i].name[j] != '\0' && j < 31; j++)
+				upper[i][j] = k->column[i].name[j] == '_' ? '_' :
+				    (char)(k->column[i].name[j] - 'a' + 'A');
+			upper[i][j] = '\0';
+			headings[i] = upper[i];
+			align[i] = 'l';
+		}
+		(void)printf("%s: %s\n", k->name, k->help);
+		l->t = out_table_new(headings, n, align);
+	}
+	if (!l->c->json) {
+		for (size_t i = 0; i < n; i++)
+			out_cell(l->t, value[i]);
+		return;
+	}
+	o = json_pack("{s:s}", "kind", k->name);
+	for (size_t i = 0; i < n; i++)
+		json_object_set_new(o, k->column[i].name, json_string(out_safe(value[i])));
+	out_json(o);
+}
+
+static int
+list_kind(struct cli *c, const struct rules_kind *k, bool apart, size_t *n)
+{
+	struct listed_rows l = { .c = c };
+	char *why = NULL;
+	int status;
+
+	if (apart && !c->json)
+		(void)putchar('\n');
+	status = cli_edit_failed(rules_kind_each(cli_conf(c)->rules_db, k, one_row, &l, &why), &why);
+	if (l.t != NULL)
+		out_table_print(&l.t, c);
+	*n = l.n;
+	return status;
 }
 
 static int
 list(struct cli *c)
 {
+	const char *word = c->argc > 0 ? c->argv[0] : NULL;
+	bool settings = word == NULL || strcmp(word, "settings") == 0, group = false;
+	const struct rules_kind *k = word != NULL && !settings ? rules_kind_find(word) : NULL;
 	struct ruleset *set = NULL;
-	bool global = c->argc == 0 || strcmp(c->argv[0], GLOBAL) == 0;
-	int only = -1, status;
+	int status;
+	size_t n = 0;
 
-	if (!global && (only = parse_kind(c, c->argv[0])) == -1)
-		return EX_USAGE;
+	if (word != NULL && !settings && k == NULL && !(group = is_group(word)))
+		return find_kind(c, word) == NULL ? EX_USAGE : EX_SOFTWARE;
+	/* `header', `pattern' and so on are kinds, and groups of settings; `all' of both is shown. */
+	group = group || (k != NULL && is_group(word));
 	if ((status = cli_rules(c, &set)) != EX_OK)
 		return status;
-	if (global)
-		list_settings(c, set);
-	for (size_t i = 0; i < NLISTS; i++) {
-		if (c->argc == 0 ? list_length(set, (enum rules_edit_list)i) == 0 : (int)i != only)
-			continue;
-		if (c->argc == 0 && !c->json)
-			(void)putchar('\n');
-		list_rows(c, set, (enum rules_edit_list)i);
-	}
+	if (settings || group)
+		list_settings(c, set, group ? word : NULL);
 	ruleset_unref(&set);
-	return EX_OK;
+	if (k != NULL)
+		return list_kind(c, k, group, &n);
+	for (size_t i = 0; status == EX_OK && word == NULL && i < rules_nkinds; i++)
+		status = list_kind(c, &rules_kinds[i], true, &n);
+	return status;
 }
 
 /* --- settings ------------------------------------------------------------ */
 
-/* "global.concurrency" to "concurrency"; NULL: told. */
-static const char *
-setting_name(const struct cli *c, const char *given)
-{
-	static const char prefix[] = GLOBAL ".";
-	const char *names[64], *near, *name = given;
-	size_t n = 0;
-
-	if (strncmp(given, prefix, sizeof(prefix) - 1) == 0)
-		name += sizeof(prefix) - 1;
-	else if (rules_setting_find(given) != NULL) {
-		(void)cli_usage(c, "settings are written " GLOBAL ".%s", given);
-		return NULL;
-	}
-	if (name != given && rules_setting_find(name) != NULL)
-		return name;
-	for (; n < rules_nsettings && n < 64; n++)
-		names[n] = rules_settings_all[n].name;
-	near = cli_nearest(name, names, n);
-	(void)cli_usage(c, "there is no setting `%s'%s%s; `holdfast rule list global' shows all",
-	    given, near != NULL ? ", perhaps " GLOBAL "." : "", near != NULL ? near : "");
-	return NULL;
-}
-
 static int
-show_setting(const struct cli *c, const char *name, const char *value, bool changed)
+show_setting(const struct cli *c, const char *name, const char *scope, const char *value, bool changed)
 {
 	if (c->json)
-		out_json(json_pack("{s:s+,s:s,s:b}", "name", GLOBAL ".", name, "value",
+		out_json(json_pack("{s:s,s:s,s:s,s:b}", "name", name, "scope", out_safe(scope), "value",
 		    out_safe(value), "changed", changed));
 	else
-		(void)printf(GLOBAL ".%s = %s\n", name, out_safe(value));
+		(void)printf("%s = %s%s%s\n", name, out_safe(value), *scope != '\0' ? " for " : "",
+		    out_safe(scope));
 	return EX_OK;
+}
+
+static const char *
+scope_of(const struct cli *c)
+{
+	const char *scope = cli_option(c, "for");
+
+	return scope != NULL ? scope : "";
 }
 
 static int
 set(struct cli *c)
 {
-	const char *name = setting_name(c, c->argv[0]);
+	const struct rules_setting *t = find_setting(c, c->argv[0]);
+	const char *scope = scope_of(c);
 	struct rules_edit *e = NULL;
 	char *why = NULL;
 	int status;
 
-	if (name == NULL)
+	if (t == NULL)
 		return EX_USAGE;
 	if ((status = cli_edit(c, &e)) != EX_OK)
 		return status;
-	status = cli_edit_failed(rules_edit_setting_set(e, name, c->argv[1], &why), &why);
+	status = cli_edit_failed(rules_edit_setting_set(e, t->name, scope, c->argv[1], &why), &why);
 	rules_edit_close(&e);
-	return status == EX_OK ? show_setting(c, name, c->argv[1], true) : status;
+	return status == EX_OK ? show_setting(c, t->name, scope, c->argv[1], true) : status;
+}
+
+/* What holds now that it has none of its own. */
+static int
+show_inherited(struct cli *c, const struct rules_setting *t, const char *scope, bool changed)
+{
+	struct ruleset *set = NULL;
+	char *value;
+	int status = cli_rules(c, &set);
+
+	if (status != EX_OK)
+		return status;
+	value = rules_setting_format(t, ruleset_settings(set), ruleset_policy(set, scope));
+	status = show_setting(c, t->name, scope, value, changed);
+	free(value);
+	ruleset_unref(&set);
+	return status;
 }
 
 static int
 unset(struct cli *c)
 {
-	const char *name = setting_name(c, c->argv[0]);
-	struct rules_settings initial;
+	const struct rules_setting *t = find_setting(c, c->argv[0]);
+	const char *scope = scope_of(c);
 	struct rules_edit *e = NULL;
-	char *why = NULL, *value;
+	char *why = NULL;
 	bool changed = false;
 	int status;
 
-	if (name == NULL)
+	if (t == NULL)
 		return EX_USAGE;
 	if ((status = cli_edit(c, &e)) != EX_OK)
 		return status;
-	status = cli_edit_failed(rules_edit_setting_unset(e, name, &changed, &why), &why);
+	status = cli_edit_failed(rules_edit_setting_unset(e, t->name, scope, &changed, &why), &why);
 	rules_edit_close(&e);
-	if (status != EX_OK)
-		return status;
-	rules_settings_default(&initial);
-	value = rules_setting_format(rules_setting_find(name), &initial);
-	status = show_setting(c, name, value, changed);
-	free(value);
-	return status;
+	return status == EX_OK ? show_inherited(c, t, scope, changed) : status;
 }
 
-/* --- lists --------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------ */
 
 static int
-tell(const struct cli *c, const char *verb, const char *kind, const char *value)
+tell(const struct cli *c, const char *verb, const struct rules_kind *k, const char *const *value)
 {
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; k->args[i] != '\0'; i++)
+		if (value[k->args[i] - '0'] != NULL)
+			buf_printf(&b, "%s%s", b.len > 0 ? " " : "", value[k->args[i] - '0']);
 	if (c->json)
-		out_json(json_pack("{s:s,s:s}", "kind", kind, verb, out_safe(value)));
+		out_json(json_pack("{s:s,s:s}", "kind", k->name, verb, out_safe(buf_str(&b))));
 	else
-		(void)printf("%s %s %s\n", verb, kind, out_safe(value));
+		(void)printf("%s %s %s\n", verb, k->name, out_safe(buf_str(&b)));
+	buf_free(&b);
+	return EX_OK;
+}
+
+/* The words of the command line into the kind's columns. words: how many of them there must be. */
+static int
+take_words(const struct cli *c, const struct rules_kind *k, size_t words, const char **value)
+{
+	size_t given = (size_t)c->argc - 1;
+
+	if (given != words)
+		return cli_usage(c, "%s takes %zu word%s after it, not %zu", k->name, words,
+		    words == 1 ? "" : "s", given);
+	for (size_t i = 0; i < words; i++)
+		value[k->args[i] - '0'] = c->argv[i + 1];
+	return EX_OK;
+}
+
+/* The options, each the name of a column; `for' is the scope. */
+static int
+take_options(const struct cli *c, const struct rules_kind *k, bool key, const char **value)
+{
+	const struct cli_option *o = c->command->options;
+
+	for (size_t i = 0; o[i].name != NULL; i++) {
+		const char *given = cli_option(c, o[i].name);
+		int column;
+
+		if (given == NULL)
+			continue;
+		column = rules_kind_column(k, strcmp(o[i].name, "for") == 0 ? "scope" : o[i].name);
+		if (column == -1 || value[column] != NULL || (key && (size_t)column >= k->nkeys))
+			return cli_usage(c, "--%s does not go with %s", o[i].name, k->name);
+		value[column] = given;
+	}
 	return EX_OK;
 }
 
 static int
 add(struct cli *c)
 {
-	const char *serve = cli_option(c, "serve");
+	const char *value[RULES_COLUMNS_MAX] = { NULL };
+	const struct rules_kind *k = find_kind(c, c->argv[0]);
 	struct rules_edit *e = NULL;
 	char *why = NULL;
-	int kind = parse_kind(c, c->argv[0]), status;
+	bool added = false;
+	int status;
 
-	if (kind == -1)
+	if (k == NULL)
 		return EX_USAGE;
-	if ((kind == EDIT_MX_DOMAIN) != (serve != NULL))
-		return cli_usage(c, kind == EDIT_MX_DOMAIN ? "rule add mx_domain: --serve always or "
-		    "--serve never is needed" : "--serve goes with mx_domain only");
-	if ((status = cli_edit(c, &e)) != EX_OK)
+	if ((status = take_words(c, k, strlen(k->args), value)) != EX_OK ||
+	    (status = take_options(c, k, false, value)) != EX_OK || (status = cli_edit(c, &e)) != EX_OK)
 		return status;
-	status = cli_edit_failed(rules_edit_list_add(e, (enum rules_edit_list)kind, c->argv[1],
-	    serve, cli_option(c, "note"), &why), &why);
+	status = cli_edit_failed(rules_edit_kind_put(e, k, value, &added, &why), &why);
 	rules_edit_close(&e);
-	return status == EX_OK ? tell(c, "added", list_names[kind], c->argv[1]) : status;
+	return status == EX_OK ? tell(c, added ? "added" : "changed", k, value) : status;
+}
+
+/* Of the words of `add' those that are in the key. */
+static size_t
+key_words(const struct rules_kind *k)
+{
+	size_t n = 0;
+
+	while (k->args[n] != '\0' && (size_t)(k->args[n] - '0') < k->nkeys)
+		n++;
+	return n;
 }
 
 static int
 remove_(struct cli *c)
 {
+	const char *value[RULES_COLUMNS_MAX] = { NULL };
+	const struct rules_kind *k = find_kind(c, c->argv[0]);
 	struct rules_edit *e = NULL;
 	char *why = NULL;
-	int kind = parse_kind(c, c->argv[0]), status;
+	int status;
 
-	if (kind == -1)
+	if (k == NULL)
 		return EX_USAGE;
-	if ((status = cli_edit(c, &e)) != EX_OK)
+	if ((status = take_words(c, k, key_words(k), value)) != EX_OK ||
+	    (status = take_options(c, k, true, value)) != EX_OK || (status = cli_edit(c, &e)) != EX_OK)
 		return status;
-	status = cli_edit_failed(rules_edit_list_remove(e, (enum rules_edit_list)kind, c->argv[1],
-	    &why), &why);
+	status = cli_edit_failed(rules_edit_kind_remove(e, k, value, &why), &why);
 	rules_edit_close(&e);
-	return status == EX_OK ? tell(c, "removed", list_names[kind], c->argv[1]) : status;
+	return status == EX_OK ? tell(c, "removed", k, value) : status;
 }
 
-static const struct cli_option add_options[] = {
-	{ "note", "TEXT", "why it is there" },
+static const struct cli_option for_option[] = {
+	{ "for", "SCOPE", "a domain or address that is served here" },
+	{ NULL, NULL, NULL }
+};
+static const struct cli_option row_options[] = {
+	{ "for", "SCOPE", "list, header: for a domain or address that is served here" },
+	{ "checks", "NAMES", "list: what `allow' skips" },
+	{ "expires", "DAY", "list: the last day on which it holds" },
+	{ "match", "VALUE", "limits: for whom" },
+	{ "burst", "N", "limits: how much may come at once" },
+	{ "action", "WORD", "limits: defer, reject, delay or lockout" },
+	{ "what", "WORD", "dnsbl: client, client_name, helo or sender_domain" },
+	{ "codes", "LIST", "dnsbl: the answers that count" },
+	{ "answer", "WORD", "pattern: accept or reject" },
 	{ "serve", "always|never", "mx_domain: whatever its MX says" },
+	{ "mode", "off|shadow|enforce", "shadow logs and counts, and changes nothing" },
+	{ "note", "TEXT", "why it is there" },
 	{ NULL, NULL, NULL }
 };
 
 const struct command command_rule_list = {
-	.name = "rule list", .args = "[KIND]",
-	.help = "List the settings, and which networks and domains are known.",
-	.examples = "holdfast rule list\nholdfast rule list global\nholdfast rule list mx_network",
+	.name = "rule list", .args = "[KIND | settings | GROUP]",
+	.help = "List settings and rows: all, one kind, or the settings of a group like spf.",
+	.examples = "holdfast rule list\nholdfast rule list settings\nholdfast rule list spf\n"
+		    "holdfast rule list limits",
 	.min_args = 0, .max_args = 1, .run = list,
 };
 const struct command command_rule_set = {
-	.name = "rule set", .args = "global.NAME VALUE",
-	.help = "Change a setting.",
-	.examples = "holdfast rule set global.probe_interval 5s\n"
-		    "holdfast rule set global.operator mail-ops@example.test",
-	.min_args = 2, .max_args = 2, .run = set,
+	.name = "rule set", .args = "NAME VALUE",
+	.help = "Change a setting, for everybody or for one domain or address.",
+	.examples = "holdfast rule set global.mode shadow\n"
+		    "holdfast rule set spf.mode enforce\n"
+		    "holdfast rule set threshold.spam_reject 8 --for example.test",
+	.min_args = 2, .max_args = 2, .options = for_option, .run = set,
 };
 const struct command command_rule_unset = {
-	.name = "rule unset", .args = "global.NAME",
+	.name = "rule unset", .args = "NAME",
 	.help = "Give a setting its default again.",
-	.examples = "holdfast rule unset global.probe_interval",
-	.min_args = 1, .max_args = 1, .run = unset,
+	.examples = "holdfast rule unset global.probe_interval\n"
+		    "holdfast rule unset threshold.spam_reject --for example.test",
+	.min_args = 1, .max_args = 1, .options = for_option, .run = unset,
 };
 const struct command command_rule_add = {
-	.name = "rule add", .args = "KIND VALUE",
-	.help = "Add a network or domain, or change what is said of it.",
-	.examples = "holdfast rule add mx_network 192.0.2.0/24 --note \"our customers' servers\"\n"
-		    "holdfast rule add mx_domain spam.test --serve never\n"
-		    "holdfast rule add turn_network 198.51.100.7",
-	.min_args = 2, .max_args = 2, .options = add_options, .run = add,
+	.name = "rule add", .args = "KIND WORD...",
+	.help = "Add a row, or change what is said of one.",
+	.examples = "holdfast rule add list deny client 192.0.2.0/24 --note \"sends spam\"\n"
+		    "holdfast rule add list allow sender_domain .partner.test --checks greylist,spf\n"
+		    "holdfast rule add limits messages client 100/1m --match 198.51.100.7\n"
+		    "holdfast rule add dnsbl dnsbl.example 4 --codes 127.0.0.2\n"
+		    "holdfast rule add header subject \"^you have won\" 5\n"
+		    "holdfast rule add pattern example.test \"list-[a-z]+\"\n"
+		    "holdfast rule add alias_domain example.org example.test\n"
+		    "holdfast rule add mx_domain spam.test --serve never",
+	.min_args = 2, .max_args = 4, .options = row_options, .run = add,
 };
 const struct command command_rule_remove = {
-	.name = "rule remove", .args = "KIND VALUE",
-	.help = "Remove a network or domain.",
-	.examples = "holdfast rule remove mx_network 192.0.2.0/24",
-	.min_args = 2, .max_args = 2, .run = remove_,
+	.name = "rule remove", .args = "KIND WORD...",
+	.help = "Remove a row.",
+	.examples = "holdfast rule remove list deny client 192.0.2.0/24\n"
+		    "holdfast rule remove limits messages client --match 198.51.100.7\n"
+		    "holdfast rule remove mx_network 192.0.2.0/24",
+	.min_args = 2, .max_args = 4, .options = row_options, .run = remove_,
 };

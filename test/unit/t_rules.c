@@ -48,7 +48,7 @@ test_empty(void **state)
 
 	assert_int_equal(ruleset_ndomains(set), 0);
 	assert_null(ruleset_domain(set, "example.test"));
-	assert_int_equal(ruleset_recipient(set, "a@example.test", NULL, NULL), RULES_NOT_OURS);
+	assert_int_equal(ruleset_recipient(set, "a@example.test", 1000, NULL, NULL), RULES_NOT_OURS);
 	assert_int_equal(s->probe_interval, 2);
 	assert_int_equal(s->probe_budget, 200);
 	assert_int_equal(s->concurrency, 20);
@@ -260,7 +260,7 @@ test_lookups(void **state)
 	for (size_t i = 0; i < COUNT(row); i++) {
 		const struct rules_domain *d;
 		const char *how = "unset";
-		enum rules_answer got = ruleset_recipient(set, row[i].address, &d, &how);
+		enum rules_answer got = ruleset_recipient(set, row[i].address, 1000, &d, &how);
 
 		if (got != row[i].want || (how == NULL) != (row[i].how == NULL) ||
 		    (how != NULL && strcmp(how, row[i].how) != 0))
@@ -544,11 +544,11 @@ test_many(void **state)
 		char address[64];
 
 		(void)snprintf(address, sizeof(address), "USER%06d@Big.Test", i);
-		assert_int_equal(ruleset_recipient(set, address, NULL, NULL), RULES_KNOWN);
+		assert_int_equal(ruleset_recipient(set, address, 1000, NULL, NULL), RULES_KNOWN);
 		(void)snprintf(address, sizeof(address), "user%06d@big.test", i + 100000);
-		assert_int_equal(ruleset_recipient(set, address, NULL, NULL), RULES_UNKNOWN);
+		assert_int_equal(ruleset_recipient(set, address, 1000, NULL, NULL), RULES_UNKNOWN);
 	}
-	assert_int_equal(ruleset_recipient(set, "last@zzz.test", NULL, NULL), RULES_KNOWN);
+	assert_int_equal(ruleset_recipient(set, "last@zzz.test", 1000, NULL, NULL), RULES_KNOWN);
 	ruleset_unref(&set);
 	rules_close(&r);
 }
@@ -561,7 +561,7 @@ reader(void *arg)
 	for (int i = 0; i < 20000; i++) {
 		struct ruleset *set = rules_current(r);
 
-		if (ruleset_recipient(set, "bob@ok.test", NULL, NULL) != RULES_KNOWN)
+		if (ruleset_recipient(set, "bob@ok.test", 1000, NULL, NULL) != RULES_KNOWN)
 			return r;
 		ruleset_unref(&set);
 	}

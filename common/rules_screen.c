@@ -1,0 +1,385 @@
+/*
+ * rules_screen.c -- look-ups in what screens mail: lists, limits, DNS lists, header rules.
+ *
+ * A name or address is looked for under each key that a row may have for it, from the most special
+ * to the least: itself, its domain, `.domain' and the domains above; a client's address in each
+ * prefix length that occurs. Rows are sorted, so each key is a binary search.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "common/rules_screen.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/addr.h"
+#include "common/pattern.h"
+#include "common/rules_row.h"
+
+#define KEY_SIZE	512	/* of a name or address in lower case; what is longer matches nothing */
+
+/* --- keys from special to general ------------------------------------------------------- */
+
+/* True ends the walk. */
+typedef bool key_fn(void *arg, const char *key);
+
+/* name, .name, .parent of name, … */
+static bool
+domain_keys(const char *name, key_fn *fn, void *arg)
+{
+	char key[KEY_SIZE + 1];
+
+	if (fn(arg, name))
+		return true;
+	(void)snprintf(key, sizeof(key), ".%s", name);
+	for (const char *p = key; p != NULL; p = strchr(p + 1, '.'))
+		if (fn(arg, p))
+			return true;
+	return false;
+}
+
+static void
+mask(uint8_t *addr, size_t size, unsigned bits)
+{
+	for (size_t i = 0; i < size; i++)
+		if (bits >= (i + 1) * 8)
+			continue;
+		else if (bits <= i * 8)
+			addr[i] = 0;
+		else
+			addr[i] &= (uint8_t)(0xff << (8 - bits % 8));
+}
+
+/* The networks that hold the address, the smallest first, as they are written. */
+static bool
+network_keys(const char *text, const struct rules_bits *bits, key_fn *fn, void *arg)
+{
+	int family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+	unsigned most = family == AF_INET ? 32 : 128;
+	char key[INET6_ADDRSTRLEN + 4];
+	uint8_t addr[16], masked[16];
+
+	if (inet_pton(family, text, addr) != 1)
+		return false;
+	for (int n = (int)most; n >= 0; n--) {
+		if (!((family == AF_INET ? bits->v4 >> n : bits->v6[n / 64] >> n % 64) & 1))
+			continue;
+		memcpy(masked, addr, sizeof(masked));
+		mask(masked, most / 8, (unsigned)n);
+		(void)inet_ntop(family, masked, key, INET6_ADDRSTRLEN);
+		if ((unsigned)n < most)
+			(void)snprintf(key + strlen(key), 5, "/%d", n);
+		if (fn(arg, key))
+			return true;
+	}
+	return false;
+}
+
+/* In lower case, without a dot at the end. False: too long. */
+static bool
+lower(const char *text, char key[KEY_SIZE])
+{
+	size_t len = strlen(text);
+
+	if (len >= KEY_SIZE)
+		return false;
+	memcpy(key, text, len + 1);
+	addr_lower(key);
+	if (len > 1 && key[len - 1] == '.' && strchr(key, '@') == NULL)
+		key[len - 1] = '\0';
+	return true;
+}
+
+/* --- lists ------------------------------------------------------------------------------ */
+
+static int
+entry_cmp(const void *a, const void *b)
+{
+	const struct rules_entry *x = a, *y = b;
+	int cmp = (int)x->field - (int)y->field;
+
+	if (cmp == 0)
+		cmp = strcmp(x->value, y->value);
+	/* Of equals the one for an address before the one for its domain before the one for all. */
+	if (cmp == 0)
+		cmp = (strchr(y->scope, '@') != NULL) - (strchr(x->scope, '@') != NULL);
+	return cmp != 0 ? cmp : strcmp(y->scope, x->scope);
+}
+
+struct matches {
+	const struct ruleset	*set;
+	enum rules_field	 field;
+	const struct rules_entry **out;
+	size_t			 n;
+};
+
+static size_t
+first_entry(const struct ruleset *set, enum rules_field field, const char *value)
+{
+	size_t low = 0, high = set->nentries;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct rules_entry *e = &set->entry[middle];
+		int cmp = (int)e->field - (int)field;
+
+		if (cmp == 0)
+			cmp = strcmp(e->value, value);
+		if (cmp < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool
+collect(void *arg, const char *key)
+{
+	struct matches *m = arg;
+
+	for (size_t i = first_entry(m->set, m->field, key); i < m->set->nentries &&
+	    m->set->entry[i].field == m->field && strcmp(m->set->entry[i].value, key) == 0; i++) {
+		if (m->n == RULES_MATCH_MAX)
+			return true;
+		m->out[m->n++] = &m->set->entry[i];
+	}
+	return false;
+}
+
+size_t
+ruleset_entries(const struct ruleset *set, enum rules_field field, const char *text,
+    const struct rules_entry *out[RULES_MATCH_MAX])
+{
+	struct matches m = { set, field, out, 0 };
+	char key[KEY_SIZE];
+
+	if (set->nentries == 0 || !lower(text, key))
+		return 0;
+	switch (field) {
+	case FIELD_CLIENT:
+		(void)network_keys(key, &set->entry_bits, collect, &m);
+		break;
+	case FIELD_CLIENT_NAME:
+	case FIELD_SENDER_DOMAIN:
+	case FIELD_HELO:
+		if (key[0] != '\0')
+			(void)domain_keys(key, collect, &m);
+		break;
+	case FIELD_SENDER:
+		(void)collect(&m, key[0] == '\0' ? "<>" : key);
+		break;
+	case FIELD_RECIPIENT:
+		(void)collect(&m, key);
+		break;
+	}
+	return m.n;
+}
+
+bool
+rules_scope_holds(const char *scope, const char *address)
+{
+	if (scope[0] == '\0')
+		return true;
+	return addr_domain_equal(scope, strchr(scope, '@') != NULL ? address : addr_domain(address));
+}
+
+size_t
+ruleset_nentries(const struct ruleset *set)
+{
+	return set->nentries;
+}
+
+/* --- limits ------------------------------------------------------------------------------- */
+
+static int
+limit_cmp(const void *a, const void *b)
+{
+	const struct rules_limit *x = a, *y = b;
+
+	if (x->what != y->what)
+		return (int)x->what - (int)y->what;
+	if (x->per != y->per)
+		return (int)x->per - (int)y->per;
+	return strcmp(x->match, y->match);
+}
+
+struct sought {
+	const struct ruleset	*set;
+	struct rules_limit	 key;
+	const struct rules_limit *found;
+};
+
+static bool
+seek(void *arg, const char *key)
+{
+	struct sought *s = arg;
+
+	/* The key is only compared. */
+	s->key.match = (char *)(uintptr_t)key;
+	s->found = bsearch(&s->key, s->set->limit, s->set->nlimits, sizeof(*s->set->limit), limit_cmp);
+	return s->found != NULL;
+}
+
+const struct rules_limit *
+ruleset_limit(const struct ruleset *set, enum rules_limit_what what, enum rules_limit_per per,
+    const char *value)
+{
+	struct sought s = { .set = set, .key = { .what = what, .per = per } };
+	char key[KEY_SIZE];
+	bool found = false;
+
+	if (set->nlimits == 0 || !lower(value, key))
+		return NULL;
+	switch (per) {
+	case PER_CLIENT:
+	case PER_NETWORK:
+		found = network_keys(key, &set->limit_bits, seek, &s);
+		break;
+	case PER_SENDER:
+	case PER_RECIPIENT:
+		found = seek(&s, key) || (key[0] != '\0' && domain_keys(addr_domain(key), seek, &s));
+		break;
+	case PER_SENDER_DOMAIN:
+	case PER_RECIPIENT_DOMAIN:
+	case PER_HELO:
+		found = key[0] != '\0' && domain_keys(key, seek, &s);
+		break;
+	case PER_ALL:
+		break;
+	}
+	if (!found)
+		(void)seek(&s, "");
+	return s.found;
+}
+
+bool
+ruleset_limits(const struct ruleset *set, enum rules_limit_what what, enum rules_limit_per per)
+{
+	for (size_t i = 0; i < set->nlimits; i++)
+		if (set->limit[i].what == what && set->limit[i].per == per)
+			return true;
+	return false;
+}
+
+/* --- the rest ------------------------------------------------------------------------------ */
+
+size_t
+ruleset_ndnsbls(const struct ruleset *set)
+{
+	return set->ndnsbls;
+}
+
+const struct rules_dnsbl *
+ruleset_dnsbl_at(const struct ruleset *set, size_t i)
+{
+	assert(i < set->ndnsbls);
+	return &set->dnsbl[i];
+}
+
+size_t
+ruleset_nheaders(const struct ruleset *set)
+{
+	return set->nheaders;
+}
+
+const struct rules_header *
+ruleset_header_at(const struct ruleset *set, size_t i)
+{
+	assert(i < set->nheaders);
+	return &set->header[i];
+}
+
+static int
+alias_cmp(const void *a, const void *b)
+{
+	return strcmp(((const struct rules_alias *)a)->name, ((const struct rules_alias *)b)->name);
+}
+
+const char *
+ruleset_alias(const struct ruleset *set, const char *domain)
+{
+	struct rules_alias key = { .name = NULL }, *found;
+	char name[KEY_SIZE];
+
+	if (set->naliases == 0 || !lower(domain, name))
+		return NULL;
+	key.name = name;
+	found = bsearch(&key, set->alias, set->naliases, sizeof(*set->alias), alias_cmp);
+	return found != NULL ? found->domain : NULL;
+}
+
+static int
+pattern_cmp(const void *a, const void *b)
+{
+	const struct rules_pattern *x = a, *y = b;
+	int cmp = strcmp(x->domain, y->domain);
+
+	if (cmp == 0)
+		cmp = (int)x->accept - (int)y->accept;
+	return cmp != 0 ? cmp : strcmp(pattern_text(x->pattern), pattern_text(y->pattern));
+}
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+static void
+sort(void *v, size_t n, size_t size, int (*cmp)(const void *, const void *))
+{
+	if (n > 1)
+		qsort(v, n, size, cmp);
+}
+
+void
+rules_screen_sort(struct ruleset *set)
+{
+	sort(set->entry, set->nentries, sizeof(*set->entry), entry_cmp);
+	sort(set->limit, set->nlimits, sizeof(*set->limit), limit_cmp);
+	sort(set->alias, set->naliases, sizeof(*set->alias), alias_cmp);
+	sort(set->pattern, set->npatterns, sizeof(*set->pattern), pattern_cmp);
+}
+
+void
+rules_screen_clear(struct ruleset *set)
+{
+	for (size_t i = 0; i < set->nentries; i++) {
+		free(set->entry[i].name);
+		free(set->entry[i].value);
+		free(set->entry[i].scope);
+		free(set->entry[i].note);
+	}
+	for (size_t i = 0; i < set->nlimits; i++) {
+		free(set->limit[i].name);
+		free(set->limit[i].match);
+		free(set->limit[i].note);
+	}
+	for (size_t i = 0; i < set->ndnsbls; i++) {
+		free(set->dnsbl[i].name);
+		free(set->dnsbl[i].zone);
+		free(set->dnsbl[i].codes);
+		free(set->dnsbl[i].note);
+	}
+	for (size_t i = 0; i < set->nheaders; i++) {
+		free(set->header[i].name);
+		free(set->header[i].header);
+		free(set->header[i].scope);
+		free(set->header[i].note);
+		pattern_free(&set->header[i].pattern);
+	}
+	for (size_t i = 0; i < set->naliases; i++) {
+		free(set->alias[i].name);
+		free(set->alias[i].domain);
+	}
+	for (size_t i = 0; i < set->npatterns; i++) {
+		free(set->pattern[i].domain);
+		pattern_free(&set->pattern[i].pattern);
+	}
+	free(set->entry);
+	free(set->limit);
+	free(set->dnsbl);
+	free(set->header);
+	free(set->alias);
+	free(set->pattern);
+}
