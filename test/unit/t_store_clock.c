@@ -42,6 +42,12 @@ clock_wall_ms(void)
 }
 
 int64_t
+clock_offset_ms(void)
+{
+	return clock_wall_ms() - clock_mono_ms();
+}
+
+int64_t
 clock_wall(void)
 {
 	return clock_wall_ms() / 1000;
