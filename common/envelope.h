@@ -54,6 +54,7 @@ struct envelope {
 	uint64_t	 size;		/* SIZE= of MAIL; 0 when absent */
 	char		*trace;		/* XTRACE=: set by holdfast-milter; the message
 					 * then carries our Received line already */
+	char		*quarantine;	/* XQUARANTINE=: why it is kept apart from the start; NULL: it is not */
 	char		*spf;		/* XSPF=: what SPF said of the sender when it came in ("pass", "fail",
 					 * …, RFC 7208 2.6); only "pass" lets a bounce out (P5) */
 	char		*route;		/* queued's own mail (a DSN): where it goes instead of the

@@ -73,7 +73,7 @@ int	wire_parse_xforward(const char *arg, size_t len, struct client_info *client,
 #define WIRE_EXT_STARTTLS	0x0080u
 #define WIRE_EXT_XFORWARD	0x0100u
 #define WIRE_EXT_XCLIENT	0x0200u
-#define WIRE_EXT_XHOLDFAST	0x0400u	/* ours: MAIL … XTRACE= XSPF= (see envelope.h) */
+#define WIRE_EXT_XHOLDFAST	0x0400u	/* ours: MAIL … XTRACE= XSPF= XQUARANTINE= (see envelope.h) */
 #define WIRE_EXT_BINARYMIME	0x0800u
 void	wire_format_mail(struct buf *, const struct envelope *, unsigned ext, uint64_t size);
 void	wire_format_rcpt(struct buf *, const struct rcpt *, unsigned ext);

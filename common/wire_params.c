@@ -23,6 +23,7 @@
 #define ENVID_MAX	100	/* octets, RFC 3461 4.4 */
 #define ORCPT_MAX	500	/* octets, RFC 3461 4.2 */
 #define TRACE_MAX	64
+#define QUARANTINE_MAX	400	/* of a reason, encoded */
 #define SIZE_DIGITS_MAX	19	/* more do not fit into 64 bits for sure */
 
 struct value {
@@ -150,16 +151,29 @@ read_auth(struct target *t, const struct value *v, struct wire_error *err)
 	return 0;
 }
 
+/* Text without control bytes, as xtext (RFC 3461 4). */
 static int
-read_trace(struct target *t, const struct value *v, struct wire_error *err)
+read_text(const struct value *v, size_t max, char **out, struct wire_error *err, const char *bad)
 {
 	struct buf plain = BUF_INIT;
 
-	if (v->len == 0 || v->len > TRACE_MAX || !is_clean_xtext(v->s, v->len))
-		return bad_value(err, "Bad XTRACE value");
+	if (v->len == 0 || v->len > max || !is_clean_xtext(v->s, v->len))
+		return bad_value(err, bad);
 	(void)wire_xtext_decode(v->s, v->len, &plain);
-	t->env->trace = buf_take(&plain);
+	*out = buf_take(&plain);
 	return 0;
+}
+
+static int
+read_trace(struct target *t, const struct value *v, struct wire_error *err)
+{
+	return read_text(v, TRACE_MAX, &t->env->trace, err, "Bad XTRACE value");
+}
+
+static int
+read_quarantine(struct target *t, const struct value *v, struct wire_error *err)
+{
+	return read_text(v, QUARANTINE_MAX, &t->env->quarantine, err, "Bad XQUARANTINE value");
 }
 
 /* RFC 7208 2.6. Bounces hang on it (P5): a word that is none of these is a fault, not "no". */
@@ -188,6 +202,7 @@ static const struct param mail_params[] = {
 	{ "AUTH", read_auth },
 	{ "XTRACE", read_trace },
 	{ "XSPF", read_spf },
+	{ "XQUARANTINE", read_quarantine },
 	{ NULL, NULL },
 };
 
@@ -358,10 +373,12 @@ move_mail(struct envelope *env, struct envelope *from)
 	free(env->envid);
 	free(env->trace);
 	free(env->spf);
+	free(env->quarantine);
 	env->sender = from->sender;
 	env->envid = from->envid;
 	env->trace = from->trace;
 	env->spf = from->spf;
+	env->quarantine = from->quarantine;
 	env->body = from->body;
 	env->ret = from->ret;
 	env->smtputf8 = from->smtputf8;

@@ -31,7 +31,8 @@
 #include "milter/session.h"
 
 /* Of the MTA's abilities those that we want if it has them, and those that we can't do without. */
-#define WANT_ACTIONS	(SMFIF_DELRCPT | SMFIF_SETSYMLIST)
+#define WANT_ACTIONS	(SMFIF_DELRCPT | SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | \
+			 SMFIF_SETSYMLIST)
 #define NEED_ACTIONS	SMFIF_DELRCPT
 #define NO_REPLIES	(SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR | \
 			 SMFIP_NR_EOH | SMFIP_NR_BODY)
@@ -57,7 +58,7 @@ static const struct {
 	{ SMFIM_CONNECT, "j _ {client_name}" },
 	{ SMFIM_HELO, "{tls_version} {cipher}" },
 	{ SMFIM_ENVFROM, "{auth_authen}" },
-	{ SMFIM_ENVRCPT, "{auth_authen}" },
+	{ SMFIM_ENVRCPT, "{rcpt_mailer}" },
 	{ SMFIM_DATA, "i" },
 	{ SMFIM_EOM, "{auth_authen}" },
 };
@@ -149,7 +150,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned 
 	if (s == NULL)
 		return SMFIS_REJECT;
 	*use_actions = actions & WANT_ACTIONS;
-	*use_steps = steps & (NO_REPLIES | NO_STEPS | SMFIP_HDR_LEADSPC);
+	*use_steps = steps & (NO_REPLIES | NO_STEPS | SMFIP_HDR_LEADSPC | SMFIP_RCPT_REJ);
 	*use_f2 = 0;
 	*use_f3 = 0;
 	session_leading_space(s, (steps & SMFIP_HDR_LEADSPC) != 0);
@@ -207,9 +208,15 @@ on_rcpt(SMFICTX *ctx, char **argv)
 {
 	struct session *s = session_of(ctx);
 	struct session_answer a;
+	const char *mailer;
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
+	/* SMFIP_RCPT_REJ: the MTA has refused it already, and only tells. */
+	if ((mailer = macro(ctx, "{rcpt_mailer}")) != NULL && strcmp(mailer, "error") == 0) {
+		session_rcpt_refused(s, argv);
+		return SMFIS_CONTINUE;
+	}
 	session_rcpt(s, argv, &a);
 	return reply(ctx, &a);
 }
@@ -273,6 +280,41 @@ forget_taken(SMFICTX *ctx, const struct session *s)
 	}
 }
 
+/* The message stays with the MTA, so it is the MTA that changes it. */
+static void
+change_kept(SMFICTX *ctx, const struct session *s)
+{
+	static char results[] = "Authentication-Results";
+	const char *name, *value, *why;
+	struct buf line = BUF_INIT;
+	bool good = true;
+	unsigned which;
+
+	for (size_t i = 0; (which = session_forged(s, i)) != 0; i++)
+		good &= smfi_chgheader(ctx, results, (int)which, NULL) == MI_SUCCESS;
+	for (size_t i = 0; (name = session_added(s, i, &value)) != NULL; i++) {
+		char *copy = xstrdup(name);
+
+		/* The MTA writes the line ends of folds itself. */
+		buf_clear(&line);
+		for (const char *p = value; *p != '\0'; p++)
+			if (*p != '\r')
+				buf_putc(&line, *p);
+		buf_putc(&line, '\0');
+		good &= smfi_insheader(ctx, 0, copy, line.data) == MI_SUCCESS;
+		free(copy);
+	}
+	if ((why = session_quarantine(s)) != NULL) {
+		char *copy = xstrdup(why);
+
+		good &= smfi_quarantine(ctx, copy) == MI_SUCCESS;
+		free(copy);
+	}
+	if (!good)
+		log_warn("the MTA would not change a message that it keeps");
+	buf_free(&line);
+}
+
 static sfsistat
 on_end(SMFICTX *ctx)
 {
@@ -284,8 +326,10 @@ on_end(SMFICTX *ctx)
 		return SMFIS_TEMPFAIL;
 	session_mta_id(s, macro(ctx, "i"));
 	session_end(s, &a);
-	if (a.what == SESSION_ACCEPT)
+	if (a.what == SESSION_ACCEPT) {
 		forget_taken(ctx, s);
+		change_kept(ctx, s);
+	}
 	status = reply(ctx, &a);
 	session_reset(s);
 	return status;

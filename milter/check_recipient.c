@@ -18,6 +18,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "milter/checks.h"
+#include "milter/host.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +49,7 @@ at_rcpt(const struct check_view *v, struct verdict *out)
 		check_reject(out, 501, "5.1.3", "Bad recipient address syntax", why);
 		return 0;
 	}
-	switch (ruleset_recipient(v->rules, v->rcpt, clock_wall(), &domain, NULL)) {
+	switch (ruleset_recipient(v->host->rules, v->rcpt, clock_wall(), &domain, NULL)) {
 	case RULES_NOT_OURS:
 	case RULES_KNOWN:
 		return 0;

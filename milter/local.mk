@@ -2,11 +2,12 @@
 noinst_LIBRARIES += libchecks.a
 libchecks_a_SOURCES = milter/argv.c milter/argv.h milter/callbacks.c milter/callbacks.h \
 	milter/check_recipient.c milter/check_size.c milter/checks.c milter/checks.h \
+	milter/counters.c milter/counters.h milter/host.c milter/host.h milter/message.c milter/message.h \
 	milter/derived.c milter/derived.h \
 	milter/engine.c milter/engine.h milter/handover.c milter/handover.h \
 	milter/lmtp_client.c milter/lmtp_client.h milter/service.c milter/service.h \
 	milter/session.c milter/session.h milter/session_answer.c milter/session_message.c \
-	milter/session_private.h milter/trace.c milter/trace.h
+	milter/session_screen.c milter/session_private.h milter/trace.c milter/trace.h
 
 # For checks that live outside of this tree.
 pkginclude_HEADERS = milter/holdfast/check.h

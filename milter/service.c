@@ -18,6 +18,8 @@
 #include "common/clock.h"
 #include "common/conf.h"
 #include "common/dns.h"
+#include "milter/checks.h"
+#include "milter/counters.h"
 #include "milter/derived.h"
 #include "milter/lmtp_client.h"
 
@@ -40,6 +42,7 @@ struct service {
 	struct rules	*rules;
 	struct dns	*dns;
 	struct derived	*derived;
+	struct counters	*counters;
 	unsigned	 running;
 	int64_t		 last_end;	/* clock_mono_ms() of the last transaction's end; 0 none */
 	bool		 draining;
@@ -78,6 +81,7 @@ service_new(struct conf *conf, struct rules *rules, char **why)
 	s = xcalloc(1, sizeof(*s));
 	s->dns = dns;
 	s->derived = derived_new(dns);
+	s->counters = counters_new();
 
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_condattr_init(&attr);
@@ -101,6 +105,7 @@ service_free(struct service **sp)
 	setup = &s->current->setup;
 	service_unref(s, &setup);
 	derived_free(&s->derived);
+	counters_free(&s->counters);
 	dns_free(&s->dns);
 	(void)pthread_cond_destroy(&s->idle);
 	(void)pthread_mutex_destroy(&s->lock);
@@ -159,6 +164,19 @@ struct derived *
 service_derived(const struct service *s)
 {
 	return s->derived;
+}
+
+struct counters *
+service_counters(const struct service *s)
+{
+	return s->counters;
+}
+
+const struct check *const *
+service_checks(const struct service *s, size_t *n)
+{
+	(void)s;
+	return checks_table(n);
 }
 
 bool

@@ -8,9 +8,12 @@
 #define HOLDFAST_SERVICE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+struct check;
 struct conf;
+struct counters;
 struct derived;
 struct lmtp_pool;
 struct rules;
@@ -32,6 +35,9 @@ struct setup	*service_setup(struct service *);		/* a reference: give it back */
 void		 service_unref(struct service *, struct setup **);
 struct rules	*service_rules(const struct service *);
 struct derived	*service_derived(const struct service *);
+struct counters	*service_counters(const struct service *);
+/* All checks, cheapest first; the same for the whole run of the program. */
+const struct check *const *service_checks(const struct service *, size_t *n);
 
 /* A transaction begins (false: we are shutting down) and ends. */
 bool		 service_enter(struct service *);

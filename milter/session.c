@@ -26,10 +26,10 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/conf.h"
-#include "common/rules.h"
+#include "common/rules_screen.h"
 #include "milter/argv.h"
-#include "milter/checks.h"
 #include "milter/derived.h"
+#include "milter/message.h"
 #include "milter/service.h"
 #include "milter/session_private.h"
 
@@ -37,10 +37,13 @@ struct session *
 session_new(struct service *service)
 {
 	struct session *s = xcalloc(1, sizeof(*s));
+	size_t n;
 
 	s->service = service;
 	s->addr = xstrdup("");
 	s->leading_space = true;
+	(void)service_checks(service, &n);
+	s->slot = xcalloc(n, sizeof(*s->slot));
 	return s;
 }
 
@@ -52,6 +55,8 @@ session_free(struct session **sp)
 	if (s == NULL)
 		return;
 	session_reset(s);
+	session_screen_end_conn(s);
+	free(s->slot);
 	free(s->name);
 	free(s->addr);
 	free(s->helo);
@@ -67,7 +72,14 @@ session_reset(struct session *s)
 	struct txn *t = &s->txn;
 	size_t i;
 
+	session_screen_end_txn(s);
 	handover_free(&t->handover);	/* refers to env and to the setup's pool */
+	message_free(&t->message);
+	buf_free(&t->hits);
+	for (i = 0; i < t->nadded; i++) {
+		free(t->added[i].name);
+		free(t->added[i].value);
+	}
 	for (i = 0; i < t->env.nrcpt; i++)
 		free(t->given[i]);
 	free(t->given);
@@ -114,6 +126,8 @@ session_connect(struct session *s, const char *hostname, const struct sockaddr *
 	}
 	replace(&s->addr, text);
 	replace(&s->name, hostname);
+	session_screen_end_conn(s);	/* XCLIENT: it is somebody else now */
+	session_screen_connect(s);
 }
 
 void
@@ -143,7 +157,7 @@ session_text(const char *s)
 }
 
 void
-session_view(const struct session *s, const struct ruleset *rules, struct check_view *v)
+session_view(const struct session *s, struct check_view *v)
 {
 	const struct txn *t = &s->txn;
 
@@ -160,7 +174,6 @@ session_view(const struct session *s, const struct ruleset *rules, struct check_
 	v->declared_size = t->env.size;
 	v->bytes = t->bytes;
 	v->size_limit = t->limit;
-	v->rules = rules;
 }
 
 void
@@ -212,7 +225,7 @@ have_rcpt(const struct txn *t, const char *given)
 
 /* Accepted: it is in the envelope, once. */
 static void
-add_rcpt(struct txn *t, char *const *argv, uint64_t limit)
+add_rcpt(struct txn *t, char *const *argv, uint64_t limit, uint32_t skip)
 {
 	size_t n = t->env.nrcpt;
 
@@ -226,34 +239,53 @@ add_rcpt(struct txn *t, char *const *argv, uint64_t limit)
 	t->given[n] = xstrdup(argv[0]);
 	t->address = xrealloc(t->address, n + 1, sizeof(*t->address));
 	t->address[n] = t->env.rcpt[n].address;
+	t->skip = n == 0 ? skip : t->skip & skip;
 	if (limit != 0 && (t->limit == 0 || limit < t->limit))
 		t->limit = limit;
 }
 
+/* After DATA there is one answer for all: recipients with other rules for the content come by themselves. */
+static bool
+fits_class(struct session *s, const struct ruleset *rules, const char *address,
+    struct session_answer *a)
+{
+	struct txn *t = &s->txn;
+	unsigned class = ruleset_class(rules, address);
+	struct verdict v = { .check = "class" };
+
+	if (t->env.nrcpt == 0)
+		t->class = class;
+	if (t->class == class)
+		return true;
+	check_defer(&v, 452, "4.5.3", "Recipient has another content policy, send it separately",
+	    "other content policy");
+	session_say(s, &v, a);
+	session_log_verdict(s, address, STAGE_RCPT, &v);
+	return false;
+}
+
 /* A recipient in one of our domains. */
 static void
-rcpt_of_ours(struct session *s, char *const *argv, const char *address,
-    const struct ruleset *rules, const struct rules_domain *d, struct session_answer *a)
+rcpt_of_ours(struct session *s, char *const *argv, const char *address, struct ruleset *rules,
+    const struct rules_domain *d, struct session_answer *a)
 {
-	const struct check *const *table;
-	struct check_view view;
+	struct txn *t = &s->txn;
+	uint64_t limit = limit_of(t, d);
 	struct verdict v;
-	size_t n;
+	uint32_t skip;
 
-	if (s->txn.env.nrcpt >= ENVELOPE_RCPT_MAX) {
+	if (t->env.nrcpt >= ENVELOPE_RCPT_MAX) {
 		session_answer(a, SESSION_TEMPFAIL, 452, "4.5.3", "Too many recipients");
 		return;
 	}
-	session_view(s, rules, &view);
-	view.rcpt = address;
-	view.size_limit = limit_of(&s->txn, d);
-	table = checks_table(&n);
-	engine_run(table, n, STAGE_RCPT, &view, &v);
-	if (v.action == VERDICT_PASS) {
-		add_rcpt(&s->txn, argv, view.size_limit);
-	} else {
+	session_screen_rcpt(s, rules, d, address, limit, &v, &skip);
+	if (v.action == VERDICT_DEFER || v.action == VERDICT_REJECT) {
 		session_say(s, &v, a);
 		session_log_verdict(s, address, STAGE_RCPT, &v);
+	} else if (fits_class(s, rules, address, a)) {
+		if (v.score > t->score)
+			t->score = v.score;
+		add_rcpt(t, argv, limit, skip);
 	}
 }
 
@@ -312,3 +344,11 @@ session_rcpt(struct session *s, char *const *argv, struct session_answer *a)
 	free(address);
 }
 
+
+/* Counted as a recipient that does not exist, if it is in a domain of ours. */
+void
+session_rcpt_refused(struct session *s, char *const *argv)
+{
+	(void)s;
+	(void)argv;
+}

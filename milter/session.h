@@ -46,6 +46,8 @@ void	session_leading_space(struct session *, bool);
 /* argv as the MTA gave it: address in brackets, then ESMTP parameters, then NULL. auth may be NULL. */
 void	session_mail(struct session *, char *const *argv, const char *auth);
 void	session_rcpt(struct session *, char *const *argv, struct session_answer *);
+/* The MTA, or a milter before us, has refused this recipient by itself: told only to count it. */
+void	session_rcpt_refused(struct session *, char *const *argv);
 /* The MTA's queue id, as soon and as often as it is known; NULL is ignored. */
 void	session_mta_id(struct session *, const char *id);
 /* ACCEPT when nothing in the message is ours. */
@@ -60,6 +62,12 @@ void	session_end(struct session *, struct session_answer *);
  */
 const char *session_forget(const struct session *, size_t i);
 void	session_forget_failed(const struct session *, size_t i);	/* it would not: log it */
+/* … and what the MTA must do to the message that it keeps. Headers to be put on top, the i-th; NULL: no more. */
+const char *session_added(const struct session *, size_t i, const char **value);
+/* The how manyth Authentication-Results: header (from 1) must go, the last first; 0: no more. */
+unsigned session_forged(const struct session *, size_t i);
+/* Why it must be put on hold; NULL: it need not. */
+const char *session_quarantine(const struct session *);
 /* The transaction is over, or never was. */
 void	session_reset(struct session *);
 

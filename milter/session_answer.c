@@ -43,18 +43,34 @@ session_say(const struct session *s, const struct verdict *v, struct session_ans
 	    text);
 }
 
+static void
+log_verdict(const struct session *s, const char *to, enum check_stage stage, const char *how,
+    const struct verdict *v)
+{
+	struct log_q name, from, rcpt, rule, reason;
+	char score[RULES_SCORE_SIZE];
+
+	log_info("trace=%s client=[%s] helo=%s from=%s to=%s stage=%s check=%s action=%s%s code=%d "
+		 "reason=%s rule=%s score=%s ms=%" PRId64,
+	    s->txn.trace, s->addr, log_quote(&name, session_text(s->helo)),
+	    log_quote(&from, session_text(s->txn.env.sender)), log_quote(&rcpt, to),
+	    engine_stage_name(stage), v->check, how, engine_action_name(v->action), v->code,
+	    log_quote(&reason, v->reason), log_quote(&rule, v->rule), rules_score_text(v->score, score),
+	    clock_mono_ms() - s->txn.begun);
+}
+
 void
 session_log_verdict(const struct session *s, const char *to, enum check_stage stage,
     const struct verdict *v)
 {
-	struct log_q name, from, rcpt, reason;
+	log_verdict(s, to, stage, "", v);
+}
 
-	log_info("trace=%s client=[%s] helo=%s from=%s to=%s stage=%s check=%s action=%s code=%d "
-		 "reason=%s ms=%" PRId64,
-	    s->txn.trace, s->addr, log_quote(&name, session_text(s->helo)),
-	    log_quote(&from, session_text(s->txn.env.sender)), log_quote(&rcpt, to),
-	    engine_stage_name(stage), v->check, engine_action_name(v->action), v->code,
-	    log_quote(&reason, v->reason), clock_mono_ms() - s->txn.begun);
+void
+session_log_shadow(const struct session *s, const char *to, enum check_stage stage,
+    const struct verdict *v)
+{
+	log_verdict(s, to, stage, "shadow-", v);
 }
 
 /* --- the end of a message ---------------------------------------------------- */
@@ -105,13 +121,18 @@ static void
 put_end(const struct session *s, const char *queue_id, const char *action, struct buf *line)
 {
 	const struct txn *t = &s->txn;
-	struct log_q from;
+	char score[RULES_SCORE_SIZE];
+	struct log_q from, hits;
 
 	buf_printf(line, "trace=%s mta_id=%s queue_id=%s from=%s nrcpt=%zu size=%" PRIu64
-			 " action=%s ms=%" PRId64,
-	    t->trace, t->mta_id != NULL ? t->mta_id : "-", queue_id,
-	    log_quote(&from, session_text(t->env.sender)), t->env.nrcpt, t->bytes, action,
-	    clock_mono_ms() - t->begun);
+			 " action=%s", t->trace, t->mta_id != NULL ? t->mta_id : "-", queue_id,
+	    log_quote(&from, session_text(t->env.sender)), t->env.nrcpt, t->bytes, action);
+	if (t->fate != VERDICT_PASS)
+		buf_printf(line, " fate=%s", engine_action_name(t->fate));
+	if (t->hits.len > 0)
+		buf_printf(line, " score=%s hits=%s", rules_score_text(t->score, score),
+		    log_quote(&hits, buf_str(&t->hits)));
+	buf_printf(line, " ms=%" PRId64, clock_mono_ms() - t->begun);
 }
 
 void

@@ -9,14 +9,17 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/conf.h"
-#include "common/rules.h"
-#include "milter/checks.h"
+#include "common/rules_screen.h"
+#include "milter/message.h"
 #include "milter/service.h"
 #include "milter/session_private.h"
 
@@ -63,25 +66,59 @@ takes_over(const struct txn *t)
 	    t->mta_keeps == NULL && t->env.nrcpt > 0;
 }
 
-/* The first byte is about to come: our Received line goes before it. */
+void
+session_add_header(struct session *s, const char *name, char *value)
+{
+	struct txn *t = &s->txn;
+
+	assert(t->nadded < TXN_ADDED_MAX);
+	t->added[t->nadded++] = (struct txn_header){ xstrdup(name), value };
+}
+
+/* A transaction with queued, begun by our own lines: the Received line, and what we add to the header. */
 static void
-start(struct session *s)
+open_handover(struct session *s)
 {
 	struct txn *t = &s->txn;
 	struct buf line = BUF_INIT;
 
-	if (t->started)
-		return;
-	t->started = true;
-	if (!takes_over(t))
-		return;
 	fill_client(s, &t->env.client);
 	t->handover = handover_begin(t->setup->pool, &t->env, HANDOVER_BUDGET);
 	received_format(&line, &t->env.client, t->setup->conf->hostname, protocol(s), s->tls,
 	    t->mta_id != NULL ? t->mta_id : t->trace,
 	    t->env.nrcpt + t->nforeign == 1 ? t->env.rcpt[0].address : NULL, clock_wall());
+	for (size_t i = 0; i < t->nadded; i++)
+		buf_printf(&line, "%s: %s\r\n", t->added[i].name, t->added[i].value);
 	(void)handover_write(t->handover, line.data, line.len);
 	buf_free(&line);
+}
+
+static void
+keep_content(struct session *s, const struct ruleset *rules)
+{
+	const struct rules_policy *p = ruleset_policy(rules, "");
+
+	s->txn.message = message_new(p->header_count, (size_t)p->header_size);
+}
+
+/* The first byte is about to come: where do they go? */
+static void
+start(struct session *s)
+{
+	struct txn *t = &s->txn;
+	struct ruleset *rules;
+
+	if (t->started)
+		return;
+	t->started = true;
+	if (t->env.nrcpt == 0)
+		return;
+	rules = rules_current(service_rules(s->service));
+	if (session_looks_inside(s, rules))
+		keep_content(s, rules);
+	else if (takes_over(t))
+		open_handover(s);
+	ruleset_unref(&rules);
 }
 
 void
@@ -100,6 +137,8 @@ put(struct session *s, const void *data, size_t len)
 
 	start(s);
 	t->bytes += len;
+	if (t->message != NULL && (t->limit == 0 || t->bytes <= t->limit))
+		message_put(t->message, data, len);
 	if (t->handover == NULL)
 		return;
 	/* Over the limit the size check refuses it at the end: queued need not see the rest. */
@@ -109,6 +148,30 @@ put(struct session *s, const void *data, size_t len)
 		(void)handover_write(t->handover, data, len);
 }
 
+/*
+ * RFC 8601 5: results that claim to be ours and came with the message are a lie, and go. Only where we write
+ * such headers ourselves.
+ */
+static bool
+is_forged(struct session *s, const char *name, const char *value)
+{
+	struct txn *t = &s->txn;
+	const char *ours = t->setup != NULL ? t->setup->conf->hostname : "";
+	size_t len = strlen(ours);
+
+	if (strcasecmp(name, "Authentication-Results") != 0)
+		return false;
+	t->nresults++;
+	value += strspn(value, " \t\r\n");
+	if (!t->adds_results || strncasecmp(value, ours, len) != 0 ||
+	    strchr("; \t\r\n(", value[len]) == NULL)
+		return false;
+	if (t->nforged < TXN_FORGED_MAX)
+		t->forged[t->nforged] = t->nresults;
+	t->nforged++;
+	return true;
+}
+
 /* P9: what the MTA gives as name and value is the client's line again, folds and all. */
 void
 session_header(struct session *s, const char *name, const char *value)
@@ -116,6 +179,11 @@ session_header(struct session *s, const char *name, const char *value)
 	struct buf line = BUF_INIT;
 	size_t n;
 
+	start(s);
+	if (is_forged(s, name, value))
+		return;
+	if (s->txn.message != NULL)
+		message_header(s->txn.message, name, value);
 	if (strlen(name) + strlen(value) > HEADER_WHOLE_MAX) {
 		s->txn.mta_keeps = "a header too long to be seen whole";
 		handover_free(&s->txn.handover);
@@ -187,25 +255,69 @@ take_over(struct session *s, struct session_answer *a)
 	}
 }
 
-/* The verdict of the checks on the whole message. */
+static void
+refuse(struct session *s, const struct verdict *v, struct session_answer *a)
+{
+	session_say(s, v, a);
+	session_log_verdict(s, s->txn.env.nrcpt == 1 ? s->txn.address[0] : "*", STAGE_EOM, v);
+}
+
+/* The verdict of the checks on the whole message. True: it is accepted, and txn.fate says as what. */
 static bool
 passes(struct session *s, struct session_answer *a)
 {
 	struct ruleset *rules = rules_current(service_rules(s->service));
-	const struct check *const *table;
-	struct check_view view;
+	struct txn *t = &s->txn;
 	struct verdict v;
-	size_t n;
 
-	session_view(s, rules, &view);
-	table = checks_table(&n);
-	engine_run(table, n, STAGE_EOM, &view, &v);
+	session_screen_eom(s, rules, &v);
 	ruleset_unref(&rules);
-	if (v.action == VERDICT_PASS)
-		return true;
-	session_say(s, &v, a);
-	session_log_verdict(s, s->txn.env.nrcpt == 1 ? s->txn.address[0] : "*", STAGE_EOM, &v);
-	return false;
+	if (v.action != VERDICT_REJECT && t->message != NULL && message_fault(t->message) != NULL)
+		check_defer(&v, 452, "4.3.1", "Insufficient system storage", message_fault(t->message));
+	/* Rules that came while the message did: its bytes are with queued already. */
+	if (t->message == NULL && (v.action == VERDICT_TAG || v.action == VERDICT_QUARANTINE))
+		check_defer(&v, 451, "4.3.0", "Rules have changed, try again later", "new rules");
+	if (v.action == VERDICT_DEFER || v.action == VERDICT_REJECT) {
+		refuse(s, &v, a);
+		return false;
+	}
+	t->score = v.score;
+	t->fate = v.action;
+	(void)snprintf(t->fate_reason, sizeof(t->fate_reason), "%s", v.reason);
+	return true;
+}
+
+static void
+mark(struct session *s)
+{
+	struct txn *t = &s->txn;
+	char score[RULES_SCORE_SIZE];
+
+	if (t->fate != VERDICT_TAG)
+		return;
+	session_add_header(s, "X-Spam-Flag", xstrdup("YES"));
+	session_add_header(s, "X-Spam-Score", xstrdup(rules_score_text(t->score, score)));
+}
+
+/* What was kept to be looked at goes to queued now. */
+static void
+hand_over_content(struct session *s)
+{
+	struct txn *t = &s->txn;
+	char piece[HANDOVER_CHUNK];
+	uint64_t offset = 0;
+	ssize_t n;
+
+	if (t->fate == VERDICT_QUARANTINE)
+		t->env.quarantine = xstrdup(t->fate_reason);
+	open_handover(s);
+	while ((n = message_read(t->message, piece, sizeof(piece), offset)) > 0) {
+		(void)handover_write(t->handover, piece, (size_t)n);
+		offset += (uint64_t)n;
+	}
+	/* Never half a message: then queued forgets it, and the MTA keeps it. */
+	if (n == -1 || offset != message_bytes(t->message))
+		handover_free(&t->handover);
 }
 
 void
@@ -218,12 +330,43 @@ session_end(struct session *s, struct session_answer *a)
 		return;
 	session_end_of_headers(s);	/* there may be no body */
 	if (passes(s, a)) {
+		mark(s);
+		if (t->message != NULL && takes_over(t))
+			hand_over_content(s);
 		if (t->handover != NULL)
 			take_over(s, a);
 		else if (t->mta_keeps != NULL)
 			session_log_kept(s);
 	}
 	handover_free(&t->handover);
+	message_free(&t->message);
+}
+
+/* --- what the MTA does to a message that it keeps ----------------------------------- */
+
+const char *
+session_added(const struct session *s, size_t i, const char **value)
+{
+	const struct txn *t = &s->txn;
+
+	if (i >= t->nadded)
+		return NULL;
+	*value = t->added[i].value;
+	return t->added[i].name;
+}
+
+unsigned
+session_forged(const struct session *s, size_t i)
+{
+	const struct txn *t = &s->txn;
+
+	return i < t->nforged && i < TXN_FORGED_MAX ? t->forged[t->nforged - 1 - i] : 0;
+}
+
+const char *
+session_quarantine(const struct session *s)
+{
+	return s->txn.fate == VERDICT_QUARANTINE ? s->txn.fate_reason : NULL;
 }
 
 const char *

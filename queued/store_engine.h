@@ -41,6 +41,7 @@ struct store_record {
 	uint64_t	 size;
 	bool		 chunked;	/* the body is in chunk rows already */
 	const char	*sender, *envid, *trace, *spf, *route;
+	const char	*quarantine;	/* why its recipients are quarantined from the start; NULL: not */
 	enum body_type	 body;
 	enum dsn_ret	 ret;
 	bool		 smtputf8;

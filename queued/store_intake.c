@@ -183,7 +183,7 @@ record_new(const struct envelope *env)
 	const struct client_info *c = &env->client;
 	size_t size = sizeof(struct store_record) + env->nrcpt * sizeof(struct store_record_rcpt)
 	    + text_size(env->sender) + 1 + text_size(env->envid) + text_size(env->trace)
-	    + text_size(env->spf) + text_size(env->route)
+	    + text_size(env->spf) + text_size(env->route) + text_size(env->quarantine)
 	    + text_size(c->name) + text_size(c->addr) + text_size(c->port) + text_size(c->proto)
 	    + text_size(c->helo) + text_size(c->ident) + text_size(c->source);
 	struct store_record *m;
@@ -199,6 +199,7 @@ record_new(const struct envelope *env)
 	m->trace = put_text(&tail, env->trace);
 	m->spf = put_text(&tail, env->spf);
 	m->route = put_text(&tail, env->route);
+	m->quarantine = put_text(&tail, env->quarantine);
 	m->body = env->body;
 	m->ret = env->ret;
 	m->smtputf8 = env->smtputf8;

@@ -28,8 +28,8 @@ const char *const store_sql[SQL_COUNT] = {
 	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
 	[SQL_MESSAGE_DELETE] = "DELETE FROM message WHERE id = ?1",
 	[SQL_RCPT_ADD] =
-	    "INSERT INTO rcpt (id, domain, state, next_attempt, notify, address, orcpt)"
-	    " VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6)",
+	    "INSERT INTO rcpt (id, domain, state, next_attempt, notify, address, orcpt, reply)"
+	    " VALUES (?1, ?2, ?7, ?3, ?4, ?5, ?6, ?8)",
 	[SQL_RCPT_DELETE] = "DELETE FROM rcpt WHERE id = ?1 AND state = ?2",
 	[SQL_RCPT_ATTEMPTED] =
 	    "UPDATE rcpt SET state = ?2, next_attempt = coalesce(?3, next_attempt),"

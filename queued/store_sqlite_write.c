@@ -121,6 +121,8 @@ add_rcpt(struct store_engine *e, const struct store_record *m, size_t i)
 	sq_int(st, 4, rcpt->notify);
 	sq_text(st, 5, rcpt->address);
 	sq_text(st, 6, rcpt->orcpt);
+	sq_int(st, 7, m->quarantine != NULL ? RCPT_QUARANTINED : RCPT_QUEUED);
+	sq_text(st, 8, m->quarantine);
 	return sq_run(e, st);
 }
 
@@ -138,6 +140,8 @@ sq_put_message(struct store_engine *e, const struct store_record *m, const char 
 	e->messages++;
 	e->bytes += (int64_t)m->size;
 	e->recipients += (int64_t)m->nrcpt;
+	if (m->quarantine != NULL)
+		e->quarantined += (int64_t)m->nrcpt;
 	return r;
 }
 

@@ -7,9 +7,8 @@
  *	static int
  *	evening(const struct check_view *v, struct verdict *out)
  *	{
- *		if (strcmp(v->helo, "friend") != 0)
- *			return 0;
- *		check_reject(out, 554, "5.7.1", "Access denied", "helo");
+ *		if (strcmp(v->helo, "friend") == 0)
+ *			check_reject(out, 554, "5.7.1", "Access denied", "helo");
  *		return 0;
  *	}
  *	const struct check holdfast_check = {
@@ -18,15 +17,19 @@
  *	};
  *
  * Threading: hooks run on the milter's threads, several at once, and the hooks
- * of one transaction may run on different threads (never two at a time): a
+ * of one session may run on different threads (never two at a time): a
  * check that has state of its own must lock it and must not use thread-local
  * storage. A hook at RCPT must answer well within 10 seconds (Sendmail's
  * default timeout).
  *
+ * Memory between the hooks of one session: view->conn and view->txn point to a
+ * pointer each that is the check's own, NULL at first. What hangs there is given to
+ * end_txn() when the message is over and to end_conn() when the connection is.
+ *
  * Ownership: everything reached through a check_view is lent for the call. The
  * verdict is the caller's; the strings in it are arrays, so nothing is freed.
  *
- * Stability: members are only ever appended to check_view and check;
+ * Stability: members are only ever appended to check_view, verdict and check;
  * check_view.size says how many the running milter fills. An incompatible
  * change raises HOLDFAST_CHECK_ABI, and a check of another number is refused.
  *
@@ -35,9 +38,11 @@
 #ifndef HOLDFAST_CHECK_H
 #define HOLDFAST_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,7 +52,8 @@ extern "C" {
 
 #define CHECK_DSN_SIZE		12	/* "5.7.1" and its NUL */
 #define CHECK_TEXT_SIZE		640	/* of a reply, without code and enhanced code */
-#define CHECK_REASON_SIZE	64	/* one word or a few, for the log */
+#define CHECK_REASON_SIZE	128	/* a few words, for the log */
+#define CHECK_RULE_SIZE		128	/* which rule of the check it was, for the log and the counters */
 
 /* Checks run cheapest first; what is refused early costs no DNS. */
 enum check_cost {
@@ -60,21 +66,40 @@ enum check_cost {
 /* In order of severity: of two verdicts the later one of this list wins. */
 enum verdict_action {
 	VERDICT_PASS,
+	VERDICT_GREYLIST,	/* at RCPT: who comes for the first time is put off, whatever his score */
+	VERDICT_TAG,		/* at the end: accepted, and marked as spam */
+	VERDICT_QUARANTINE,	/* at the end: accepted, and kept apart for the operator */
 	VERDICT_DEFER,		/* 4xx: the client comes back */
 	VERDICT_REJECT		/* 5xx */
 };
 
 struct verdict {
 	enum verdict_action action;
-	int	code;			/* 4xx for DEFER, 5xx for REJECT; unused for PASS */
+	int	code;			/* 4xx for DEFER, 5xx for REJECT; unused for others */
 	int	score;			/* hundredths of a point, added up; may be negative */
 	char	dsn[CHECK_DSN_SIZE];	/* RFC 3463, same class as the code */
 	char	text[CHECK_TEXT_SIZE];	/* printable, one line, no code; a '%' is just itself */
 	char	reason[CHECK_REASON_SIZE];	/* for the log: "unknown recipient" */
 	const char *check;		/* set by the engine: whose verdict it is */
+	char	rule[CHECK_RULE_SIZE];	/* "dnsbl zen.example"; "" the check has no rules */
+	bool	final;			/* no other check is asked, even if this is only a deferral */
 };
 
-struct ruleset;				/* opaque here */
+/* A header of the message. name as it came; value unfolded, without the blank behind the colon. */
+struct check_header {
+	const char	*name, *value;
+};
+
+/* The content of a message, at_eom. */
+struct check_message {
+	const struct check_header *headers;	/* the first of them, in order */
+	size_t		 nheaders;
+	uint64_t	 bytes;			/* of the message: headers and body, CRLF */
+	/* Reads at an offset, like pread(2); NULL unless the check said that it wants the body. */
+	ssize_t		(*read)(const struct check_message *, void *, size_t, uint64_t offset);
+};
+
+struct check_host;			/* what checks inside Holdfast may use; opaque here */
 
 /* A transaction as far as it is known. Strings are never NULL ("" is unknown) unless said so. */
 struct check_view {
@@ -91,7 +116,12 @@ struct check_view {
 	uint64_t	 declared_size;	/* bytes, SIZE= of MAIL; 0 if not given */
 	uint64_t	 bytes;		/* of the message, seen so far (headers and body, CRLF) */
 	uint64_t	 size_limit;	/* bytes: this recipient's limit; at_eom the smallest; 0 none */
-	const struct ruleset *rules;	/* for checks inside Holdfast; else NULL */
+	int		 score;		/* hundredths: what the checks before this one found */
+	bool		 greylist;	/* one of them asks for the greylist */
+	bool		 dry;		/* only asked what would be: keep no state of it */
+	void		**conn, **txn;	/* this check's own memory, see above */
+	const struct check_message *message;	/* at_eom; else NULL */
+	const struct check_host *host;	/* for checks inside Holdfast; else NULL */
 };
 
 /*
@@ -108,6 +138,11 @@ struct check {
 	enum verdict_action on_fault;
 	check_hook	*at_rcpt;	/* once for each recipient of ours; NULL: not interested */
 	check_hook	*at_eom;	/* once, when the whole message has passed */
+	/* A client has connected: for what takes time. Only client_addr and client_name are known. */
+	void		(*at_connect)(const struct check_view *);
+	void		(*end_txn)(void *);	/* frees what hung at view->txn */
+	void		(*end_conn)(void *);
+	bool		 wants_body;	/* at_eom reads the message */
 };
 
 static inline void
@@ -131,6 +166,14 @@ static inline void
 check_defer(struct verdict *v, int code, const char *dsn, const char *text, const char *reason)
 {
 	check_verdict(v, VERDICT_DEFER, code, dsn, text, reason);
+}
+
+/* Points alone; hundredths. */
+static inline void
+check_score(struct verdict *v, int score, const char *reason)
+{
+	v->score = score;
+	(void)snprintf(v->reason, sizeof(v->reason), "%s", reason);
 }
 
 #ifdef __cplusplus

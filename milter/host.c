@@ -1,0 +1,75 @@
+/*
+ * host.c -- findings into verdicts, for the checks inside Holdfast.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "milter/host.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "milter/counters.h"
+#include "milter/engine.h"
+#include "milter/service.h"
+
+void
+host_act(const struct rules_act *act, const char *dsn, const char *text, const char *reason,
+    struct verdict *out)
+{
+	char soft[CHECK_DSN_SIZE];
+
+	switch (act->verdict) {
+	case RULES_OFF:
+		return;
+	case RULES_SCORE:
+		check_score(out, act->score, reason);
+		return;
+	case RULES_GREYLIST:
+	case RULES_TAG:
+	case RULES_QUARANTINE:
+		out->action = act->verdict == RULES_GREYLIST ? VERDICT_GREYLIST :
+		    act->verdict == RULES_TAG ? VERDICT_TAG : VERDICT_QUARANTINE;
+		(void)snprintf(out->reason, sizeof(out->reason), "%s", reason);
+		return;
+	case RULES_DEFER:
+		(void)snprintf(soft, sizeof(soft), "4%s", dsn + 1);
+		check_defer(out, 450, soft, text, reason);
+		return;
+	case RULES_REJECT:
+		check_reject(out, 550, dsn, text, reason);
+		return;
+	}
+}
+
+void
+host_merge(struct verdict *into, const struct verdict *with)
+{
+	bool first = !engine_is_hit(into);
+	int score = into->score + with->score;
+
+	if (with->action > into->action || (first && engine_is_hit(with)))
+		*into = *with;
+	into->score = score;
+}
+
+void
+host_rule(const struct check_view *v, enum rules_mode mode, const char *rule,
+    const struct verdict *found, struct verdict *into)
+{
+	struct counters *counters = v->host->service != NULL ? service_counters(v->host->service) : NULL;
+	struct verdict named = *found;
+	bool hit = engine_is_hit(found);
+
+	(void)snprintf(named.rule, sizeof(named.rule), "%s", rule);
+	if (counters != NULL && !v->dry) {
+		counters_add(counters, rule, COUNT_SEEN);
+		if (hit)
+			counters_add(counters, rule, mode == MODE_ENFORCE ? COUNT_HIT : COUNT_WOULD);
+	}
+	if (!hit)
+		return;
+	if (mode == MODE_ENFORCE)
+		host_merge(into, &named);
+	else if (v->host->would != NULL)
+		v->host->would(v->host->arg, &named);
+}

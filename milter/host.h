@@ -1,0 +1,41 @@
+/*
+ * host.h -- what checks inside Holdfast may use beside the view: rules, the DNS, counters,
+ * and the memory of what was before.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef HOLDFAST_HOST_H
+#define HOLDFAST_HOST_H
+
+#include <stdint.h>
+
+#include "common/rules_screen.h"
+#include "milter/holdfast/check.h"
+
+struct service;
+
+struct check_host {
+	struct service		*service;	/* see service.h for what all sessions share */
+	struct ruleset		*rules;
+	const struct rules_policy *policy;	/* of this recipient; at_eom of the message's class */
+	const struct rules_domain *domain;	/* of this recipient; NULL at_connect and at_eom */
+	const char		*hostname;	/* ours */
+	uint32_t		*skip;		/* bits 1 << enum rules_check: what an exception skips */
+	/* A rule in shadow mode would have done this: it is logged and counted. NULL in tests. */
+	void			(*would)(void *arg, const struct verdict *);
+	void			*arg;
+};
+
+/*
+ * What a finding amounts to by the rules, as a verdict: REJECT says `550 5.7.1 text', DEFER `450 4.7.1 text',
+ * points and GREYLIST say nothing. The dsn may be another of class 5; DEFER takes it with class 4.
+ */
+void	host_act(const struct rules_act *, const char *dsn, const char *text, const char *reason,
+	    struct verdict *out);
+/* More severe, or more points: does it change what is known already? */
+void	host_merge(struct verdict *into, const struct verdict *with);
+/* A rule with a mode of its own: in force, or only said to have been. Counts it, too. */
+void	host_rule(const struct check_view *, enum rules_mode, const char *rule, const struct verdict *,
+	    struct verdict *into);
+
+#endif

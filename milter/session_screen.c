@@ -1,0 +1,242 @@
+/*
+ * session_screen.c -- puts the checks' questions for a session: who, in which mode, under which rules.
+ *
+ * The engine knows no session and no rules; here both come together. Each check runs in the mode of
+ * its recipient's policy, an exception (check_lists.c) leaves some out, and `global.mode = shadow'
+ * makes all of them harmless. What is found is counted, and remembered for the message's line in the log.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/conf.h"
+#include "milter/counters.h"
+#include "milter/host.h"
+#include "milter/message.h"
+#include "milter/service.h"
+#include "milter/session_private.h"
+
+/* One run of the engine. */
+struct screening {
+	struct session		*s;
+	enum check_stage	 stage;
+	const char		*to;
+	const struct rules_policy *policy;
+	uint32_t		 skip;
+	struct check_host	 host;
+	struct check_view	 view;
+};
+
+/* --- the engine's questions --------------------------------------------------------- */
+
+static enum rules_check
+id_of(const struct check *check)
+{
+	enum rules_check id;
+
+	return rules_check_parse(check->name, &id) == 0 ? id : CHECK_PLUGIN;
+}
+
+static enum rules_mode
+mode_of(void *arg, const struct check *check)
+{
+	const struct screening *sc = arg;
+	enum rules_check id = id_of(check);
+
+	return sc->skip >> id & 1 ? MODE_OFF : sc->policy->mode[id];
+}
+
+static void
+count(const struct screening *sc, const char *name, enum counter which)
+{
+	char text[CHECK_RULE_SIZE];
+
+	(void)snprintf(text, sizeof(text), "check %.*s", (int)sizeof(text) - 8, name);
+	counters_add(service_counters(sc->s->service), text, which);
+}
+
+/* "spf=2 dnsbl=reject", each once. */
+static void
+note(struct txn *t, const struct verdict *v)
+{
+	char score[RULES_SCORE_SIZE], text[CHECK_RULE_SIZE + RULES_SCORE_SIZE];
+
+	(void)snprintf(text, sizeof(text), "%s=%s", v->rule[0] != '\0' ? v->rule : v->check,
+	    v->action == VERDICT_PASS ? rules_score_text(v->score, score) :
+	    engine_action_name(v->action));
+	if (t->hits.len > 1000 || strstr(buf_str(&t->hits), text) != NULL)
+		return;
+	buf_printf(&t->hits, "%s%s", t->hits.len > 0 ? ", " : "", text);
+}
+
+static void
+told(void *arg, const struct check *check, enum rules_mode mode, const struct verdict *v, int64_t us)
+{
+	struct screening *sc = arg;
+	bool hit = engine_is_hit(v);
+
+	(void)us;
+	if (check != NULL)
+		count(sc, check->name, COUNT_SEEN);
+	if (!hit)
+		return;
+	if (mode == MODE_ENFORCE) {
+		count(sc, v->check, COUNT_HIT);
+		note(&sc->s->txn, v);
+	} else {
+		count(sc, v->check, COUNT_WOULD);
+		session_log_shadow(sc->s, sc->to, sc->stage, v);
+	}
+}
+
+/* A rule of a check is in shadow mode; the check itself is not. */
+static void
+would(void *arg, const struct verdict *v)
+{
+	const struct screening *sc = arg;
+	struct verdict named = *v;
+
+	named.check = "rule";
+	session_log_shadow(sc->s, sc->to, sc->stage, &named);
+}
+
+/* --- runs --------------------------------------------------------------------------- */
+
+static void
+screening_init(struct screening *sc, struct session *s, struct ruleset *rules, enum check_stage stage,
+    const char *address)
+{
+	struct setup *setup = s->txn.setup;
+
+	memset(sc, 0, sizeof(*sc));
+	sc->s = s;
+	sc->stage = stage;
+	sc->to = address;
+	sc->policy = ruleset_policy(rules, address);
+	sc->host = (struct check_host){ .service = s->service, .rules = rules, .policy = sc->policy,
+	    .hostname = setup != NULL ? setup->conf->hostname : "", .skip = &sc->skip, .would = would,
+	    .arg = sc };
+	session_view(s, &sc->view);
+	sc->view.host = &sc->host;
+}
+
+static void
+run(struct screening *sc, const struct ruleset *rules, struct verdict *out)
+{
+	size_t n;
+	struct engine_run r = { .table = service_checks(sc->s->service, &n), .slot = sc->s->slot,
+	    .stage = sc->stage, .view = &sc->view, .policy = sc->policy, .mode = mode_of,
+	    .shadow = ruleset_settings(rules)->mode == MODE_SHADOW, .told = told, .arg = sc };
+	struct verdict hypothetical;
+
+	r.n = n;
+	engine_run(&r, out, &hypothetical);
+}
+
+void
+session_screen_rcpt(struct session *s, struct ruleset *rules, const struct rules_domain *d,
+    const char *address, uint64_t size_limit, struct verdict *out, uint32_t *skip)
+{
+	struct screening sc;
+
+	screening_init(&sc, s, rules, STAGE_RCPT, address);
+	sc.host.domain = d;
+	sc.view.rcpt = address;
+	sc.view.size_limit = size_limit;
+	run(&sc, rules, out);
+	*skip = sc.skip;
+}
+
+void
+session_screen_eom(struct session *s, struct ruleset *rules, struct verdict *out)
+{
+	struct txn *t = &s->txn;
+	struct screening sc;
+
+	screening_init(&sc, s, rules, STAGE_EOM, t->address[0]);
+	sc.to = t->env.nrcpt == 1 ? t->address[0] : "*";
+	sc.skip = t->skip;
+	sc.view.score = t->score;
+	if (t->message != NULL)
+		sc.view.message = message_view(t->message);
+	run(&sc, rules, out);
+}
+
+void
+session_screen_connect(struct session *s)
+{
+	struct ruleset *rules = rules_current(service_rules(s->service));
+	struct screening sc;
+	const struct check *const *table;
+	size_t n;
+
+	screening_init(&sc, s, rules, STAGE_RCPT, "");
+	table = service_checks(s->service, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (table[i]->at_connect == NULL || mode_of(&sc, table[i]) == MODE_OFF)
+			continue;
+		sc.view.conn = &s->slot[i].conn;
+		sc.view.txn = &s->slot[i].txn;
+		table[i]->at_connect(&sc.view);
+	}
+	ruleset_unref(&rules);
+}
+
+/* Can what was found at RCPT alone become a mark or the quarantine at the end? */
+static bool
+score_reaches(const struct rules_policy *p, int score)
+{
+	return score > 0 && (score >= p->threshold_tag || score >= p->threshold_quarantine ||
+	    score >= p->threshold_spam_defer || score >= p->threshold_spam_reject);
+}
+
+bool
+session_looks_inside(const struct session *s, const struct ruleset *rules)
+{
+	const struct txn *t = &s->txn;
+	const struct check *const *table;
+	size_t n;
+
+	if (ruleset_looks_inside(rules, t->address[0]) ||
+	    score_reaches(ruleset_policy(rules, t->address[0]), t->score))
+		return true;
+	/* A check from outside may judge the content, too. */
+	table = service_checks(s->service, &n);
+	for (size_t i = 0; i < n; i++)
+		if (id_of(table[i]) == CHECK_PLUGIN && table[i]->at_eom != NULL)
+			return true;
+	return false;
+}
+
+/* --- the checks' own memory ------------------------------------------------------------ */
+
+void
+session_screen_end_txn(struct session *s)
+{
+	const struct check *const *table;
+	size_t n;
+
+	table = service_checks(s->service, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (s->slot[i].txn != NULL && table[i]->end_txn != NULL)
+			table[i]->end_txn(s->slot[i].txn);
+		s->slot[i].txn = NULL;
+	}
+}
+
+void
+session_screen_end_conn(struct session *s)
+{
+	const struct check *const *table;
+	size_t n;
+
+	session_screen_end_txn(s);
+	table = service_checks(s->service, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (s->slot[i].conn != NULL && table[i]->end_conn != NULL)
+			table[i]->end_conn(s->slot[i].conn);
+		s->slot[i].conn = NULL;
+	}
+}
