@@ -7,7 +7,9 @@ TESTS += $(milter_tests)
 MILTER_UNIT_LIBS = libchecks.a $(UNIT_LIBS) $(MILTER_LIBS)
 test_unit_t_argv_SOURCES = test/unit/t_argv.c
 test_unit_t_argv_LDADD = $(MILTER_UNIT_LIBS)
-test_unit_t_checks_SOURCES = test/unit/t_checks.c test/unit/rulesdb.c test/unit/rulesdb.h
+# For the tests of checks: what one needs around it.
+CHECK_LAB = test/unit/check_lab.c test/unit/check_lab.h test/unit/rulesdb.c test/unit/rulesdb.h
+test_unit_t_checks_SOURCES = test/unit/t_checks.c $(CHECK_LAB)
 test_unit_t_checks_LDADD = $(MILTER_UNIT_LIBS)
 test_unit_t_engine_SOURCES = test/unit/t_engine.c
 test_unit_t_engine_LDADD = $(MILTER_UNIT_LIBS)

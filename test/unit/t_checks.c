@@ -13,22 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/rules.h"
 #include "milter/checks.h"
-#include "milter/engine.h"
-#include "rulesdb.h"
+#include "test/unit/check_lab.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static void
-ask(const struct check *check, enum check_stage stage, const struct check_view *view,
-    struct verdict *v)
-{
-	const struct check *const table[] = { check };
-
-	engine_run(table, 1, stage, view, v);
-	assert_true(engine_valid(v));
-}
 
 static void
 test_recipient(void **state)
@@ -52,6 +40,8 @@ test_recipient(void **state)
 		/* P3: no list is our fault, not the sender's. */
 		{ "anybody@promised.test", 450, "4.1.1",
 		    "<anybody@promised.test>: Recipient address rejected: recipient list not available" },
+		{ "anybody@stale.test", 450, "4.1.1",
+		    "<anybody@stale.test>: Recipient address rejected: User unknown to an old list" },
 		{ "anybody@verify.test", 0, "", "" },
 		{ "anybody@any.test", 0, "", "" },
 		{ "anybody@catchall.test", 0, "", "" },
@@ -66,33 +56,24 @@ test_recipient(void **state)
 		{ "al\rice@listed.test", 501, "5.1.3", "Bad recipient address syntax" },
 		{ "", 501, "5.1.3", "Bad recipient address syntax" },
 	};
-	const struct rulesdb *db = *state;
-	struct check_view view;
-	struct ruleset *set;
-	struct rules *rules;
-	struct verdict v;
-	char *why = NULL;
-	size_t i;
-
-	rulesdb_sql(db,
-	    "INSERT INTO domain (name, primaries, list_time) VALUES ('listed.test', 'p.test', 1);"
+	struct check_lab *l = check_lab_new(
+	    "INSERT INTO domain (name, primaries, list_max_age, list_time)"
+	    " VALUES ('listed.test', 'p.test', '', 1), ('stale.test', 'p.test', '1d', 1);"
 	    "INSERT INTO recipient (domain, local_part) VALUES ('listed.test', 'alice');"
-	    "INSERT INTO domain (name, primaries, list_time, case_sensitive)"
-	    " VALUES ('case.test', 'p.test', 1, 1);"
+	    "INSERT INTO domain (name, primaries, list_max_age, list_time, case_sensitive)"
+	    " VALUES ('case.test', 'p.test', '', 1, 1);"
 	    "INSERT INTO recipient (domain, local_part) VALUES ('case.test', 'Exact');"
 	    "INSERT INTO domain (name, primaries) VALUES ('promised.test', 'p.test');"
 	    "INSERT INTO domain (name, primaries, recipients) VALUES"
 	    " ('verify.test', 'p.test', 'verify'), ('any.test', 'p.test', 'any');"
 	    "INSERT INTO domain (name, primaries, list_time, catch_all)"
 	    " VALUES ('catchall.test', 'p.test', 1, '@')");
-	rules = rules_open(db->path, &why);
-	assert_non_null(rules);
-	set = rules_current(rules);
-	memset(&view, 0, sizeof(view));
-	view.rules = set;
-	for (i = 0; i < COUNT(table); i++) {
-		view.rcpt = table[i].rcpt;
-		ask(&check_recipient, STAGE_RCPT, &view, &v);
+	struct verdict v;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		l->view.rcpt = table[i].rcpt;
+		check_lab_ask(l, &check_recipient, STAGE_RCPT, &v);
 		if ((v.action == VERDICT_PASS) != (table[i].code == 0))
 			fail_msg("%s: %d %s", table[i].rcpt, v.code, v.text);
 		if (table[i].code == 0)
@@ -102,8 +83,7 @@ test_recipient(void **state)
 		assert_string_equal(v.text, table[i].text);
 		assert_int_equal(v.action, v.code >= 500 ? VERDICT_REJECT : VERDICT_DEFER);
 	}
-	ruleset_unref(&set);
-	rules_close(&rules);
+	check_lab_free(&l, &check_recipient);
 }
 
 /*
@@ -118,31 +98,22 @@ test_fail2ban(void **state)
 	    "[45][50][04] [45]\\.[0-9]\\.[0-9]+ ((<[^>]*>)?: )?"
 	    "(((Helo command|(Sender|Recipient) address) rejected: )?)"
 	    "(Service unavailable|[Uu](ser unknown|ndeliverable address))([^a-zA-Z0-9_]|$)";
-	const struct rulesdb *db = *state;
-	struct check_view view;
-	struct ruleset *set;
-	struct rules *rules;
+	struct check_lab *l = check_lab_new("INSERT INTO domain (name, primaries, list_max_age, list_time)"
+	    " VALUES ('listed.test', 'p.test', '', 1)");
 	struct verdict v;
-	char line[1024], *why = NULL;
+	char line[1024];
 	regex_t re;
 
-	rulesdb_sql(db,
-	    "INSERT INTO domain (name, primaries, list_time) VALUES ('listed.test', 'p.test', 1)");
-	rules = rules_open(db->path, &why);
-	assert_non_null(rules);
-	set = rules_current(rules);
-	memset(&view, 0, sizeof(view));
-	view.rules = set;
-	view.rcpt = "mallory@listed.test";
-	ask(&check_recipient, STAGE_RCPT, &view, &v);
+	(void)state;
+	l->view.rcpt = "mallory@listed.test";
+	check_lab_ask(l, &check_recipient, STAGE_RCPT, &v);
 	(void)snprintf(line, sizeof(line), "NOQUEUE: milter-reject: RCPT from unknown[192.0.2.1]: "
 	    "%d %s %s [trace=6fdk85001n69]; from=<a@b.test> to=<mallory@listed.test> proto=ESMTP",
 	    v.code, v.dsn, v.text);
 	assert_int_equal(regcomp(&re, filter, REG_EXTENDED | REG_NOSUB), 0);
 	assert_int_equal(regexec(&re, line, 0, NULL, 0), 0);
 	regfree(&re);
-	ruleset_unref(&set);
-	rules_close(&rules);
+	check_lab_free(&l, &check_recipient);
 }
 
 static void
@@ -163,17 +134,15 @@ test_size(void **state)
 		{ STAGE_EOM, 5000, 900, 1000, true },	/* what counts is what came */
 		{ STAGE_EOM, 0, 1001, 0, true },
 	};
-	struct check_view view;
+	struct check_lab *l = check_lab_new("");
 	struct verdict v;
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < COUNT(table); i++) {
-		memset(&view, 0, sizeof(view));
-		view.declared_size = table[i].declared;
-		view.bytes = table[i].bytes;
-		view.size_limit = table[i].limit;
-		ask(&check_size, table[i].stage, &view, &v);
+	for (size_t i = 0; i < COUNT(table); i++) {
+		l->view.declared_size = table[i].declared;
+		l->view.bytes = table[i].bytes;
+		l->view.size_limit = table[i].limit;
+		check_lab_ask(l, &check_size, table[i].stage, &v);
 		if ((v.action == VERDICT_PASS) != table[i].passes)
 			fail_msg("row %zu", i);
 		if (table[i].passes)
@@ -182,14 +151,15 @@ test_size(void **state)
 		assert_string_equal(v.dsn, "5.3.4");
 		assert_string_equal(v.text, "Message size exceeds limit of 1000 bytes");
 	}
+	check_lab_free(&l, &check_size);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_recipient, rulesdb_setup, rulesdb_teardown),
-		cmocka_unit_test_setup_teardown(test_fail2ban, rulesdb_setup, rulesdb_teardown),
+		cmocka_unit_test(test_recipient),
+		cmocka_unit_test(test_fail2ban),
 		cmocka_unit_test(test_size),
 	};
 
