@@ -52,6 +52,10 @@ test_recipient(void **state)
 		/* P3: no list is our fault, not the sender's. */
 		{ "anybody@promised.test", 450, "4.1.1",
 		    "<anybody@promised.test>: Recipient address rejected: recipient list not available" },
+		/* Nor is an old one. */
+		{ "alice@stale.test", 0, "", "" },
+		{ "anybody@stale.test", 450, "4.1.1",
+		    "<anybody@stale.test>: Recipient address rejected: recipient list too old" },
 		{ "anybody@verify.test", 0, "", "" },
 		{ "anybody@any.test", 0, "", "" },
 		{ "anybody@catchall.test", 0, "", "" },
@@ -75,10 +79,12 @@ test_recipient(void **state)
 	size_t i;
 
 	rulesdb_sql(db,
-	    "INSERT INTO domain (name, primaries, list_time) VALUES ('listed.test', 'p.test', 1);"
-	    "INSERT INTO recipient (domain, local_part) VALUES ('listed.test', 'alice');"
-	    "INSERT INTO domain (name, primaries, list_time, case_sensitive)"
-	    " VALUES ('case.test', 'p.test', 1, 1);"
+	    "INSERT INTO domain (name, primaries, list_time, list_max_age)"
+	    " VALUES ('listed.test', 'p.test', 1, ''), ('stale.test', 'p.test', 1, '30d');"
+	    "INSERT INTO recipient (domain, local_part) VALUES ('listed.test', 'alice'),"
+	    " ('stale.test', 'alice');"
+	    "INSERT INTO domain (name, primaries, list_time, list_max_age, case_sensitive)"
+	    " VALUES ('case.test', 'p.test', 1, '', 1);"
 	    "INSERT INTO recipient (domain, local_part) VALUES ('case.test', 'Exact');"
 	    "INSERT INTO domain (name, primaries) VALUES ('promised.test', 'p.test');"
 	    "INSERT INTO domain (name, primaries, recipients) VALUES"
@@ -127,7 +133,8 @@ test_fail2ban(void **state)
 	regex_t re;
 
 	rulesdb_sql(db,
-	    "INSERT INTO domain (name, primaries, list_time) VALUES ('listed.test', 'p.test', 1)");
+	    "INSERT INTO domain (name, primaries, list_time, list_max_age)"
+	    " VALUES ('listed.test', 'p.test', 1, '')");
 	rules = rules_open(db->path, &why);
 	assert_non_null(rules);
 	set = rules_current(rules);

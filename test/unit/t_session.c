@@ -24,7 +24,8 @@
 #include "rulesdb.h"
 
 #define RULES \
-	"INSERT INTO domain (name, primaries, list_time) VALUES ('example.test', 'p.test', 1);" \
+	"INSERT INTO domain (name, primaries, list_time, list_max_age)" \
+	" VALUES ('example.test', 'p.test', 1, '');" \
 	"INSERT INTO recipient (domain, local_part) VALUES ('example.test', 'alice')," \
 	" ('example.test', 'bob');" \
 	"INSERT INTO domain (name, primaries, recipients, size_limit)" \
