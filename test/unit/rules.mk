@@ -1,6 +1,7 @@
 # rules
 if HAVE_CMOCKA
-rules_tests = test/unit/t_schedule test/unit/t_rules test/unit/t_rules_route \
+rules_tests = test/unit/t_schedule test/unit/t_rules test/unit/t_rules_refuse \
+	test/unit/t_rules_route \
 	test/unit/t_rules_upgrade test/unit/t_rules_edit test/unit/t_rules_edit_row \
 	test/unit/t_control test/unit/t_import test/unit/t_cli test/unit/t_cli_rules
 check_PROGRAMS += $(rules_tests)
@@ -9,9 +10,12 @@ test_unit_t_schedule_SOURCES = test/unit/t_schedule.c
 test_unit_t_schedule_LDADD = $(UNIT_LIBS)
 test_unit_t_rules_SOURCES = test/unit/t_rules.c test/unit/rulesdb.c test/unit/rulesdb.h
 test_unit_t_rules_LDADD = $(UNIT_LIBS)
+test_unit_t_rules_refuse_SOURCES = test/unit/t_rules_refuse.c test/unit/core.h \
+	test/unit/rulesdb.c test/unit/rulesdb.h
+test_unit_t_rules_refuse_LDADD = $(UNIT_LIBS)
 test_unit_t_rules_route_SOURCES = test/unit/t_rules_route.c
 test_unit_t_rules_route_LDADD = $(UNIT_LIBS)
-EXTRA_DIST += test/unit/rules_v1.sql
+EXTRA_DIST += test/unit/rules_v1.sql test/unit/rules_v2.sql
 test_unit_t_rules_upgrade_SOURCES = test/unit/t_rules_upgrade.c test/unit/rulesdb.c \
 	test/unit/rulesdb.h
 test_unit_t_rules_upgrade_LDADD = $(UNIT_LIBS)

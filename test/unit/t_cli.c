@@ -4,20 +4,13 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test/unit/core.h"
 
 #include <sys/stat.h>
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/clock.h"
@@ -27,27 +20,6 @@
 #include "common/conf.h"
 #include "common/conf_keys.h"
 #include "player.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-/* A file of the source tree. */
-static void
-slurp(const char *name, struct buf *b)
-{
-	const char *top = getenv("top_srcdir");
-	char *path = xasprintf("%s/%s", top != NULL ? top : ".", name);
-	FILE *f = fopen(path, "r");
-	int c;
-
-	if (f == NULL)
-		fail_msg("%s: cannot be read", path);
-	else {
-		while ((c = getc(f)) != EOF)
-			buf_putc(b, (char)c);
-		(void)fclose(f);
-	}
-	free(path);
-}
 
 /* Is it there, and not just the start of a longer word? */
 static bool
@@ -62,19 +34,17 @@ has_word(const char *text, const char *word)
 static void
 test_man_page(void **state)
 {
-	struct buf man = BUF_INIT;
-	const char *examples;
+	char *man = source_text("packaging/man/holdfast.1");
+	const char *examples = strstr(man, ".Sh EXAMPLES");
 
 	(void)state;
-	slurp("packaging/man/holdfast.1", &man);
-	examples = strstr(buf_str(&man), ".Sh EXAMPLES");
 	assert_non_null(examples);
 	for (size_t i = 0; cli_commands[i] != NULL; i++) {
 		const struct command *k = cli_commands[i];
 		char *item = xasprintf("\n.It Ic %s", k->name);
 		char *example = xasprintf("holdfast %s", k->name);
 
-		if (!has_word(buf_str(&man), item))
+		if (!has_word(man, item))
 			fail_msg("holdfast(1) does not describe `%s'", k->name);
 		if (!has_word(examples, example))
 			fail_msg("holdfast(1) has no example of `%s'", k->name);
@@ -84,14 +54,14 @@ test_man_page(void **state)
 			char *flag = xasprintf("Fl -%s", o->name);
 
 			assert_true(o - k->options < CLI_OPTIONS_MAX);
-			if (!has_word(buf_str(&man), flag))
+			if (!has_word(man, flag))
 				fail_msg("holdfast(1) does not describe --%s", o->name);
 			free(flag);
 		}
 		free(item);
 		free(example);
 	}
-	buf_free(&man);
+	free(man);
 }
 
 /* What `init' writes may be used as it is, and with every default written out. */
@@ -127,22 +97,21 @@ test_conf_text(void **state)
 static void
 test_conf_template(void **state)
 {
-	struct buf text = BUF_INIT;
+	char *text = source_text("common/cli/holdfast.conf");
 	size_t keys = 0;
 
 	(void)state;
-	slurp("common/cli/holdfast.conf", &text);
 	for (size_t i = 0; i < conf_nkeys; i++) {
 		char *line = xasprintf("\n#%s =\n", conf_keys[i].name);
 
-		if (strstr(buf_str(&text), line) == NULL)
+		if (strstr(text, line) == NULL)
 			fail_msg("%s is missing", conf_keys[i].name);
 		free(line);
 	}
-	for (const char *p = buf_str(&text); (p = strstr(p, " =\n")) != NULL; p++)
+	for (const char *p = text; (p = strstr(p, " =\n")) != NULL; p++)
 		keys++;
 	assert_int_equal(keys, conf_nkeys);
-	buf_free(&text);
+	free(text);
 }
 
 static void
