@@ -243,7 +243,7 @@ put_row(struct buf *b, const char *table, json_t *row)
 /* One row that is to be written back. */
 struct step {
 	struct rules_edit	*e;
-	const char		*table;		/* NULL: it cannot be undone */
+	const char		*table;		/* NULL: none that the code knows */
 	json_t			*before, *after;
 	int64_t			 id;
 };
@@ -262,7 +262,7 @@ take(void *arg, const struct rules_change *c)
 	s->v = xrealloc(s->v, s->n + 1, sizeof(*s->v));
 	s->v[s->n++] = (struct step){ s->e, rules_history_table(c->table), json_incref(c->before),
 	    json_incref(c->after), c->id };
-	s->summary |= rules_history_table(c->table) == NULL;
+	s->summary |= strcmp(c->table, "recipient") == 0;
 }
 
 /* Binds the object's values in its order, from `from' on. */
@@ -370,7 +370,7 @@ put_back(const struct step *s, char **why)
 	enum rules_edit_result r;
 	int next = 1;
 
-	if ((s->before != NULL && !fits(s, s->before)) || (s->after != NULL && !fits(s, s->after)) ||
+	if (s->table == NULL || (s->before != NULL && !fits(s, s->before)) || (s->after != NULL && !fits(s, s->after)) ||
 	    (s->before == NULL && s->after == NULL)) {
 		*why = xasprintf("change %lld is not in a form that can be undone", (long long)s->id);
 		return EDIT_BAD;

@@ -159,11 +159,126 @@ test_settings_and_networks(void **state)
 		refused(&row[i]);
 }
 
+/* One spelling for each meaning: rows that were written past the command may have another. */
+static void
+test_spelling(void **state)
+{
+	static const struct refusal row[] = {
+		{ LIST "('deny', 'client', '192.0.2.7/24', '', '', '')",
+		  "list deny client 192.0.2.7/24: value: `192.0.2.7/24' has bits set" },
+		{ LIST "('deny', 'client', '2001:DB8::1', '', '', '')",
+		  "list deny client 2001:DB8::1: value: is written 2001:db8::1" },
+		{ LIST "('deny', 'client', '::ffff:192.0.2.1', '', '', '')", "write it without ::ffff:" },
+		{ LIST "('deny', 'sender', 'Eve@Evil.test', '', '', '')",
+		  "list deny sender Eve@Evil.test: value: is written eve@evil.test" },
+		{ LIST "('deny', 'sender', '\"eve\"@evil.test', '', '', '')", "value: is written eve@evil.test" },
+		{ LIST "('deny', 'sender', '\"e\\v e\"@evil.test', '', '', '')",
+		  "value: is written \"ev e\"@evil.test" },
+		{ LIST "('deny', 'sender_domain', '.Evil.test', '', '', '')", "value: is written .evil.test" },
+		{ LIST "('deny', 'sender_domain', 'evil.test.', '', '', '')", "value: is written evil.test" },
+		{ LIST "('deny', 'helo', 'Localhost', '', '', '')", "value: is written localhost" },
+		{ LIST "('deny', 'helo', 'localhost.', '', '', '')", "value: is written localhost" },
+		{ UNCHECKED LIST "('deny', 'sender', 'a@b.test', 'OK.test', '', '')",
+		  "list deny sender a@b.test for OK.test: scope: is written ok.test" },
+		{ UNCHECKED SCOPED "('OK.test', 'spf.fail', 'off')",
+		  "setting spf.fail for OK.test: scope: is written ok.test" },
+		{ SCOPED "('\"bob\"@ok.test', 'spf.fail', 'off')", "scope: is written bob@ok.test" },
+		{ LIMITS "('messages', 'client', '192.0.2.0/024', '1/1m', '', 'defer')",
+		  "limits messages client 192.0.2.0/024: match: is written 192.0.2.0/24" },
+		{ LIMITS "('messages', 'sender', 'A.test', '1/1m', '', 'defer')", "match: is written a.test" },
+		{ UNCHECKED DNSBL "('DNSBL.test', 'client', '', '5')", "dnsbl DNSBL.test client: zone: is written" },
+		{ DNSBL "('d.test', 'client', '127.0.0.2,127.0.0.3', '5')",
+		  "codes: is written 127.0.0.2 127.0.0.3" },
+		{ DNSBL "('d.test', 'client', ' 127.0.0.2', '5')", "codes: is written 127.0.0.2" },
+		{ DNSBL "('d.test', 'client', '127.0.0.2-127.0.0.2', '5')", "codes: is written 127.0.0.2" },
+		{ UNCHECKED HEADER "('Subject', 'x', '', '5')", "header Subject x: name: is written subject" },
+		{ UNCHECKED HEADER "('subject:', 'x', '', '5')", "header subject: x: name: is written subject" },
+		{ HEADER "('subject', 'x', 'a.test.', '5')",
+		  "header subject x for a.test.: scope: is written a.test" },
+		{ "PRAGMA foreign_keys = OFF;" PATTERN "('Ok.test', 'x', 'accept')",
+		  "pattern Ok.test x: domain: is written ok.test" },
+		{ UNCHECKED ALIAS "('A.test', 'ok.test')", "alias_domain A.test: name: is written a.test" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(row); i++)
+		refused(&row[i]);
+}
+
+static void
+test_kinds(void **state)
+{
+	static const struct refusal row[] = {
+		{ UNCHECKED LIST "('block', 'sender', 'a@b.test', '', '', '')",
+		  "list block sender a@b.test: action: `block' is not allow, deny or defer" },
+		{ UNCHECKED LIST "('deny', 'from', 'a@b.test', '', '', '')", "field: `from' is not client, client_name" },
+		{ LIST "('deny', 'client', 'here', '', '', '')", "value: `here' is not a network" },
+		{ LIST "('deny', 'sender', 'a.test', '', '', '')", "value: `a.test' is not an address" },
+		{ LIST "('deny', 'recipient', '<>', '', '', '')", "value: `<>' is not an address" },
+		{ LIST "('deny', 'sender_domain', 'a b', '', '', '')", "value: `a b': not a domain name" },
+		{ LIST "('deny', 'sender_domain', '.', '', '', '')", "value: `': not a domain name" },
+		{ LIST "('deny', 'helo', 'a b', '', '', '')", "value: `a b' is empty or has blanks" },
+		{ LIST "('deny', 'sender', 'a@b.test', 'x@y@z', '', '')", "scope: `x@y@z' is not an address" },
+		{ LIST "('allow', 'sender', 'a@b.test', '', 'spf,virsu', '')", "checks: there is no check `virsu'" },
+		{ LIST "('allow', 'sender', 'a@b.test', '', 'recipient', '')", "checks: `recipient' cannot be skipped" },
+		{ UNCHECKED LIST "('allow', 'sender', 'a@b.test', '', '', '')", "checks: must say what is skipped" },
+		{ UNCHECKED LIST "('deny', 'sender', 'a@b.test', '', 'spf', '')", "checks: go with `allow' only" },
+		{ LIST "('deny', 'sender', 'a@b.test', '', '', '2026-02-30')",
+		  "expires: `2026-02-30' is not a day like 2026-12-31" },
+		{ UNCHECKED "UPDATE list SET mode = 'on'", "list allow client 127.0.0.0/8: mode: `on' is not off" },
+		{ LIMITS "('messages', 'sender', '', 'many', '', 'defer')",
+		  "limits messages sender: rate: `many' is not a rate like 20/1m, or none" },
+		{ LIMITS "('messages', 'sender', '', '10K/1m', '', 'defer')", "rate: `10K/1m' is not a rate" },
+		{ LIMITS "('messages', 'sender', '', '0/1m', '', 'defer')", "rate: `0/1m' is not a rate" },
+		{ LIMITS "('messages', 'sender', '', '1/0', '', 'defer')", "rate: `1/0' is not a rate" },
+		{ LIMITS "('messages', 'sender', '', '1/31d', '', 'defer')", "rate: `1/31d' is not a rate" },
+		{ LIMITS "('bytes', 'sender', '', '1X/1m', '', 'defer')", "rate: `1X/1m' is not a rate like 100M/1h" },
+		{ LIMITS "('messages', 'sender', '', '1/1m', '-1', 'defer')", "rate: burst `-1' is not a number" },
+		{ LIMITS "('messages', 'all', 'a.test', '1/1m', '', 'defer')", "match: there is one bucket for all" },
+		{ LIMITS "('messages', 'client', 'a.test', '1/1m', '', 'defer')", "match: `a.test' is not a network" },
+		{ LIMITS "('connections', 'sender', '', '1/1m', '', 'defer')", "per: connections are counted per client" },
+		{ LIMITS "('messages', 'sender', '', '1/1m', '', 'lockout')", "action: lockout goes with per client" },
+		{ UNCHECKED LIMITS "('lines', 'client', '', '1/1m', '', 'defer')", "what: `lines' is not connections" },
+		{ DNSBL "('d.test', 'client', '', 'quarantine')", "dnsbl d.test client: verdict: `quarantine' is not "
+		  "a number of points, greylist, defer or reject" },
+		{ DNSBL "('d.test', 'client', '10.0.0.1', '5')", "codes: `10.0.0.1' is not 127.0.0.2" },
+		{ DNSBL "('d.test', 'client', '127.0.0.9-127.0.0.2', '5')", "codes: `127.0.0.9-127.0.0.2' is not" },
+		{ DNSBL "('d.test', 'client', '127.0.0.0&0', '5')", "codes: `127.0.0.0&0' is not" },
+		{ DNSBL "('d.test', 'client', '127.0.0.1&2', '5')", "codes: `127.0.0.1&2' is not" },
+		{ DNSBL "('a..b', 'client', '', '5')", "zone: `a..b': not a domain name" },
+		{ HEADER "('subject', '(', '', '5')", "header subject (: pattern: missing closing parenthesis" },
+		{ HEADER "('subject', 'x', '', 'greylist')", "verdict: `greylist' is not a number of points, tag" },
+		{ HEADER "('s\xc3\xbc', 'x', '', '5')", "name: `s\xc3\xbc' is not a header's name" },
+		{ PATTERN "('ok.test', '[', 'accept')", "pattern ok.test [: pattern: missing terminating ]" },
+		{ UNCHECKED PATTERN "('ok.test', 'x', 'maybe')", "answer: `maybe' is not accept or reject" },
+		{ "PRAGMA foreign_keys = OFF;" PATTERN "('no.test', 'x', 'accept')",
+		  "pattern no.test x: domain: there is no domain `no.test'" },
+		{ ALIAS "('ok.test', 'ok.test')", "alias_domain ok.test: domain: a domain is no alias of itself" },
+		{ "PRAGMA foreign_keys = OFF;" ALIAS "('a.test', 'no.test')",
+		  "alias_domain a.test: domain: there is no domain `no.test'" },
+		{ "PRAGMA foreign_keys = OFF;" ALIAS "('a.test', 'ok.test'), ('b.test', 'a.test')",
+		  "alias_domain b.test: domain: `a.test' is an alias itself" },
+		{ ALIAS "('b.test', 'ok.test'); INSERT INTO domain (name, primaries) VALUES ('b.test', 'h')",
+		  "alias_domain b.test: name: there is a domain of that name" },
+		{ SCOPED "('ok.test', 'spf.fail', 'tag')", "setting spf.fail for ok.test: value: `tag' is not off" },
+		{ SCOPED "('ok.test', 'global.canary', '1')",
+		  "setting global.canary for ok.test: scope: it is the same for everybody" },
+		{ SCOPED "('ok.test', 'dnsbl.wait', '1')", "scope: it is the same for everybody" },
+		{ SCOPED "('a@b@c', 'spf.fail', 'off')", "setting spf.fail for a@b@c: scope: `a@b@c' is not an address" },
+		{ "DROP TABLE dnsbl", "no such table: dnsbl" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(row); i++)
+		refused(&row[i]);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_domains), cmocka_unit_test(test_settings_and_networks),
+		cmocka_unit_test(test_spelling), cmocka_unit_test(test_kinds),
 	};
 
 	return cmocka_run_group_tests_name("rules_refuse", tests, NULL, NULL);
