@@ -183,17 +183,28 @@ export_table(struct rules_edit *e, const struct rules_file_table *t, struct buf 
 }
 
 enum rules_edit_result
+rules_file_put(struct rules_edit *e, struct buf *out, char **why)
+{
+	enum rules_edit_result r = rules_edit_exec(e, "BEGIN", why);
+
+	if (r != EDIT_OK)
+		return r;
+	buf_puts(out, "# Holdfast rules. `holdfast rule import' reads this file.\n");
+	for (size_t i = 0; r == EDIT_OK && i < RULES_FILE_NTABLES; i++)
+		r = export_table(e, &rules_file_tables[i], out, why);
+	(void)sqlite3_exec(e->db, "ROLLBACK", NULL, NULL, NULL);	/* nothing was written */
+	return r;
+}
+
+enum rules_edit_result
 rules_file_export(const char *path, struct buf *out, char **why)
 {
 	struct rules_edit e;
 	enum rules_edit_result r = rules_edit_open_read(path, &e, why);
 
-	if (r != EDIT_OK)
-		return r;
-	r = rules_edit_exec(&e, "BEGIN", why);
-	buf_puts(out, "# Holdfast rules. `holdfast rule import' reads this file.\n");
-	for (size_t i = 0; r == EDIT_OK && i < RULES_FILE_NTABLES; i++)
-		r = export_table(&e, &rules_file_tables[i], out, why);
-	rules_edit_close_read(&e);
+	if (r == EDIT_OK) {
+		r = rules_file_put(&e, out, why);
+		rules_edit_close_read(&e);
+	}
 	return r;
 }

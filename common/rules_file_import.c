@@ -245,8 +245,13 @@ read_line(struct reader *r, const char *p, size_t len, char **why)
 static enum rules_edit_result
 read_lines(struct reader *r, const char *p, size_t len, char **why)
 {
+	static const char mark[] = "\xef\xbb\xbf";	/* some editors begin UTF-8 with it */
 	enum rules_edit_result rc = EDIT_OK;
 
+	if (len >= sizeof(mark) - 1 && memcmp(p, mark, sizeof(mark) - 1) == 0) {
+		p += sizeof(mark) - 1;
+		len -= sizeof(mark) - 1;
+	}
 	while (rc == EDIT_OK && len > 0) {
 		const char *end = memchr(p, '\n', len);
 		size_t n = end != NULL ? (size_t)(end - p) : len;

@@ -40,6 +40,9 @@ void	 rules_file_columns_clear(struct rules_file_columns *);
 int	 rules_file_column(const struct rules_file_columns *, const char *name);	/* its place; -1: none */
 size_t	 rules_file_nwords(const struct rules_file_table *);
 
+/* The whole text, from an open connection. */
+enum rules_edit_result rules_file_put(struct rules_edit *, struct buf *, char **why);
+
 struct rules_file_words {
 	char		*v[1 + RULES_FILE_COLUMNS];
 	size_t		 n;

@@ -20,7 +20,7 @@ const struct rules_kind rules_kinds[] = {
 		{ "field", NULL, "client, client_name, helo, sender, sender_domain or recipient" },
 		{ "value", NULL, "a network, name or address; .example.test: the domain and all below; <>: no sender" },
 		SCOPE,
-		{ "checks", "", "what `allow' skips: limits,helo,sender,sender_domain,spoof,spf,dnsbl,greylist,header,spam,virus,plugin" },
+		{ "checks", "", "what `allow' skips: limits,helo,sender,spoof,sender_domain,spf,dnsbl,plugin,greylist,header,virus,spam" },
 		{ "expires", "", "the last day on which it holds, like 2026-12-31; empty: for ever" },
 		MODE, NOTE },
 	  .nkeys = 4, .args = "012", .canon = rules_canon_list, .add = rules_add_list },
