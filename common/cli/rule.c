@@ -24,13 +24,10 @@
 
 /* --- names ---------------------------------------------------------------- */
 
-/* Tells that there is no such thing, and what is near. Returns EX_USAGE. */
+/* Tells that there is no such thing, and what is near (NULL: nothing). Returns EX_USAGE. */
 static int
-no_such(const struct cli *c, const char *what, const char *given, const char *const *names, size_t n,
-    const char *how)
+no_such(const struct cli *c, const char *what, const char *given, const char *near, const char *how)
 {
-	const char *near = cli_nearest(given, names, n);
-
 	return cli_usage(c, "there is no %s `%s'%s%s%s; `holdfast rule list%s' shows all", what, given,
 	    near != NULL ? ", perhaps `" : "", near != NULL ? near : "", near != NULL ? "'" : "", how);
 }
@@ -45,22 +42,32 @@ find_kind(const struct cli *c, const char *given)
 		return k;
 	for (size_t i = 0; i < rules_nkinds; i++)
 		names[i] = rules_kinds[i].name;
-	(void)no_such(c, "kind", given, names, rules_nkinds, "");
+	(void)no_such(c, "kind", given, cli_nearest(given, names, rules_nkinds), "");
 	return NULL;
+}
+
+/* `canary' for `global.canary'; else by the letters. */
+static const char *
+near_setting(const char *given)
+{
+	const char *names[NAMES_MAX];
+
+	for (size_t i = 0; i < rules_nsettings; i++) {
+		names[i] = rules_settings_all[i].name;
+		if (strcmp(strchr(names[i], '.') + 1, given) == 0)
+			return names[i];
+	}
+	return cli_nearest(given, names, rules_nsettings);
 }
 
 static const struct rules_setting *
 find_setting(const struct cli *c, const char *given)
 {
-	const char *names[NAMES_MAX];
 	const struct rules_setting *t = rules_setting_find(given);
 
-	if (t != NULL)
-		return t;
-	for (size_t i = 0; i < rules_nsettings; i++)
-		names[i] = rules_settings_all[i].name;
-	(void)no_such(c, "setting", given, names, rules_nsettings, " settings");
-	return NULL;
+	if (t == NULL)
+		(void)no_such(c, "setting", given, near_setting(given), " settings");
+	return t;
 }
 
 static bool
@@ -70,6 +77,31 @@ is_group(const char *word)
 		if (rules_setting_in(&rules_settings_all[i], word))
 			return true;
 	return false;
+}
+
+/* A word that `rule list' does not know. Returns EX_USAGE. */
+static int
+no_such_list(const struct cli *c, const char *given)
+{
+	const char *names[NAMES_MAX] = { "settings" };
+	char *groups[NAMES_MAX];
+	size_t n = 1, ngroups = 0;
+	int status;
+
+	for (size_t i = 0; i < rules_nkinds; i++)
+		names[n++] = rules_kinds[i].name;
+	for (size_t i = 0; i < rules_nsettings; i++) {
+		const char *name = rules_settings_all[i].name;
+
+		if (i > 0 && rules_setting_in(&rules_settings_all[i], groups[ngroups - 1]))
+			continue;
+		groups[ngroups] = xstrndup(name, strcspn(name, "."));
+		names[n++] = groups[ngroups++];
+	}
+	status = no_such(c, "kind or group of settings", given, cli_nearest(given, names, n), "");
+	while (ngroups > 0)
+		free(groups[--ngroups]);
+	return status;
 }
 
 /* --- list: settings --------------------------------------------------------- */
@@ -85,8 +117,8 @@ one_setting(const struct listed_settings *l, const struct rules_setting *s, cons
     const char *value, const char *standard)
 {
 	if (l->c->json) {
-		out_json(json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "kind", "setting", "name", s->name,
-		    "scope", out_safe(scope), "value", out_safe(value), "default", standard, "unit",
+		out_json(json_pack("{s:s,s:s,s:o,s:o,s:s,s:s,s:s}", "kind", "setting", "name", s->name,
+		    "scope", out_string(scope), "value", out_string(value), "default", standard, "unit",
 		    s->unit, "help", s->help));
 		return;
 	}
@@ -166,7 +198,7 @@ one_row(void *arg, const struct rules_kind *k, const char *const *value)
 	}
 	o = json_pack("{s:s}", "kind", k->name);
 	for (size_t i = 0; i < n; i++)
-		json_object_set_new(o, k->column[i].name, json_string(out_safe(value[i])));
+		json_object_set_new(o, k->column[i].name, out_string(value[i]));
 	out_json(o);
 }
 
@@ -179,7 +211,7 @@ list_kind(struct cli *c, const struct rules_kind *k, bool apart, size_t *n)
 
 	if (apart && !c->json)
 		(void)putchar('\n');
-	status = cli_edit_failed(rules_kind_each(cli_conf(c)->rules_db, k, one_row, &l, &why), &why);
+	status = cli_read_failed(rules_kind_each(cli_conf(c)->rules_db, k, one_row, &l, &why), &why);
 	if (l.t != NULL)
 		out_table_print(&l.t, c);
 	*n = l.n;
@@ -190,16 +222,16 @@ static int
 list(struct cli *c)
 {
 	const char *word = c->argc > 0 ? c->argv[0] : NULL;
-	bool settings = word == NULL || strcmp(word, "settings") == 0, group = false;
+	bool settings = word == NULL || strcmp(word, "settings") == 0;
+	bool group = word != NULL && is_group(word);
 	const struct rules_kind *k = word != NULL && !settings ? rules_kind_find(word) : NULL;
 	struct ruleset *set = NULL;
 	int status;
 	size_t n = 0;
 
-	if (word != NULL && !settings && k == NULL && !(group = is_group(word)))
-		return find_kind(c, word) == NULL ? EX_USAGE : EX_SOFTWARE;
-	/* `header', `pattern' and so on are kinds, and groups of settings; `all' of both is shown. */
-	group = group || (k != NULL && is_group(word));
+	if (word != NULL && !settings && k == NULL && !group)
+		return no_such_list(c, word);
+	/* `header' and some others are both, a kind and a group of settings. */
 	if ((status = cli_rules(c, &set)) != EX_OK)
 		return status;
 	if (settings || group)
@@ -218,8 +250,8 @@ static int
 show_setting(const struct cli *c, const char *name, const char *scope, const char *value, bool changed)
 {
 	if (c->json)
-		out_json(json_pack("{s:s,s:s,s:s,s:b}", "name", name, "scope", out_safe(scope), "value",
-		    out_safe(value), "changed", changed));
+		out_json(json_pack("{s:s,s:o,s:o,s:b}", "name", name, "scope", out_string(scope), "value",
+		    out_string(value), "changed", changed));
 	else
 		(void)printf("%s = %s%s%s\n", name, out_safe(value), *scope != '\0' ? " for " : "",
 		    out_safe(scope));
@@ -299,7 +331,7 @@ tell(const struct cli *c, const char *verb, const struct rules_kind *k, const ch
 		if (value[k->args[i] - '0'] != NULL)
 			buf_printf(&b, "%s%s", b.len > 0 ? " " : "", value[k->args[i] - '0']);
 	if (c->json)
-		out_json(json_pack("{s:s,s:s}", "kind", k->name, verb, out_safe(buf_str(&b))));
+		out_json(json_pack("{s:s,s:o}", "kind", k->name, verb, out_string(buf_str(&b))));
 	else
 		(void)printf("%s %s %s\n", verb, k->name, out_safe(buf_str(&b)));
 	buf_free(&b);

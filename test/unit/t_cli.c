@@ -20,6 +20,7 @@
 #include "common/conf.h"
 #include "common/conf_keys.h"
 #include "player.h"
+#include "test/unit/cli_run.h"
 
 /* Is it there, and not just the start of a longer word? */
 static bool
@@ -179,73 +180,29 @@ struct ran {
 	struct buf	out, err, asked;
 };
 
-static void
-take(const char *path, struct buf *b)
-{
-	FILE *f = fopen(path, "r");
-	int c;
-
-	assert_non_null(f);
-	while (f != NULL && (c = getc(f)) != EOF)
-		buf_putc(b, (char)c);
-	(void)fclose(f);
-	(void)unlink(path);
-}
-
-static int
-divert(int fd, const char *path)
-{
-	int keep = dup(fd), file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	assert_true(keep != -1 && file != -1);
-	assert_true(dup2(file, fd) != -1);
-	(void)close(file);
-	return keep;
-}
-
-static void
-restore(int fd, int keep)
-{
-	assert_true(dup2(keep, fd) != -1);
-	(void)close(keep);
-}
-
 /* Runs the command; its words are apart by blanks. */
 static void
 run(struct ran *r, const char *words, const char *const *answers)
 {
 	struct player s;
-	char conf[128], out[128], err[128], *copy = xstrdup(words), *save = NULL;
-	char *argv[16] = { xstrdup("holdfast"), xstrdup("-c"), conf };
-	int argc = 3, keep_out, keep_err;
+	char conf[128], *copy = xstrdup(words), *save = NULL;
+	const char *word[CLI_RUN_ARGS] = { NULL };
+	struct cli_ran ran;
+	size_t n = 0;
 	FILE *f;
 
-	memset(r, 0, sizeof(*r));
 	player_start(&s, answers, 4096);
 	(void)snprintf(conf, sizeof(conf), "%s/conf", s.dir);
-	(void)snprintf(out, sizeof(out), "%s/out", s.dir);
-	(void)snprintf(err, sizeof(err), "%s/err", s.dir);
 	assert_non_null(f = fopen(conf, "w"));
 	(void)fchmod(fileno(f), 0644);
 	(void)fprintf(f, "hostname = mx.test\ncontrol_socket = %s\n", s.path);
 	assert_int_equal(fclose(f), 0);
 	for (char *w = strtok_r(copy, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save))
-		argv[argc++] = w;
-
-	(void)fflush(stdout);
-	keep_out = divert(STDOUT_FILENO, out);
-	keep_err = divert(STDERR_FILENO, err);
-	r->status = cli_main(argc, argv);
-	(void)fflush(stdout);
-	restore(STDOUT_FILENO, keep_out);
-	restore(STDERR_FILENO, keep_err);
-	take(out, &r->out);
-	take(err, &r->err);
+		word[n++] = w;
+	cli_run(&ran, conf, word);
 	(void)unlink(conf);
 	player_stop(&s);
-	r->asked = s.got;
-	free(argv[0]);
-	free(argv[1]);
+	*r = (struct ran){ ran.status, ran.out, ran.err, s.got };
 	free(copy);
 }
 
