@@ -19,7 +19,7 @@
 #include "common/buf.h"
 #include "common/rules_edit_db.h"
 #include "common/rules_file_table.h"
-#include "common/rules_kind.h"
+#include "common/rules_row.h"
 #include "common/utf8.h"
 
 /* A row that the file has. */
@@ -191,7 +191,7 @@ keep_key(struct line_keys *k, const struct rules_file_table *t, const struct rul
 	}
 	if (scope[0] != '\0')
 		buf_printf(&name, " for %s", scope);
-	k->v = xrealloc(k->v, k->n + 1, sizeof(*k->v));
+	k->v = rules_grow(k->v, k->n, sizeof(*k->v));
 	k->v[k->n++] = (struct line_key){ buf_take(&key), buf_take(&name), line };
 }
 
@@ -363,7 +363,7 @@ find_missing(struct rules_edit *e, const char *table, const struct rules_file_co
 		sought.key = key.data;
 		if (keys->n > 0 && bsearch(&sought, keys->v, keys->n, sizeof(*keys->v), by_key) != NULL)
 			continue;
-		missing->v = xrealloc(missing->v, missing->n + 1, sizeof(*missing->v));
+		missing->v = rules_grow(missing->v, missing->n, sizeof(*missing->v));
 		missing->v[missing->n++] = sqlite3_column_int64(st, 0);
 	}
 	if (r == EDIT_OK && rc != SQLITE_DONE)

@@ -18,7 +18,7 @@
 
 #include "common/buf.h"
 #include "common/rules_edit_db.h"
-#include "common/rules_kind.h"
+#include "common/rules_row.h"
 
 /* In an order in which rows may be put back: what others refer to comes first. */
 static const char *const tables[] = { "schedule", "domain", "alias_domain", "pattern", "setting", "list",
@@ -259,7 +259,7 @@ take(void *arg, const struct rules_change *c)
 {
 	struct steps *s = arg;
 
-	s->v = xrealloc(s->v, s->n + 1, sizeof(*s->v));
+	s->v = rules_grow(s->v, s->n, sizeof(*s->v));
 	s->v[s->n++] = (struct step){ s->e, rules_history_table(c->table), json_incref(c->before),
 	    json_incref(c->after), c->id };
 	s->summary |= strcmp(c->table, "recipient") == 0;

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/rules_row.h"
 
 static const uint8_t v4_mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
@@ -113,7 +114,7 @@ rules_network_parse(const char *s, struct rules_network *n, char **why)
 void
 rules_networks_add(struct rules_networks *l, const struct rules_network *n)
 {
-	l->v = xrealloc(l->v, l->n + 1, sizeof(*l->v));
+	l->v = rules_grow(l->v, l->n, sizeof(*l->v));
 	l->v[l->n++] = *n;
 }
 

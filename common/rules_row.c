@@ -19,6 +19,12 @@
 #define LIFETIME_MAX	(3650u * 24 * 3600)
 #define JITTER_MAX	50
 
+void *
+rules_grow(void *array, size_t n, size_t size)
+{
+	return (n & (n - 1)) == 0 ? xrealloc(array, n == 0 ? 1 : n * 2, size) : array;
+}
+
 const char *
 rules_row_text(sqlite3_stmt *st, int column)
 {
@@ -85,7 +91,7 @@ rules_row_schedule(sqlite3_stmt *st, struct ruleset *set, char **why)
 	if (rules_end_parse(rules_row_text(st, 5), &s.end) == -1)
 		return rules_row_refuse(why, "schedule %s: at_end: `%s' is not quarantine, bounce "
 		    "or hold", name, rules_row_text(st, 5));
-	set->schedule = xrealloc(set->schedule, set->nschedules + 1, sizeof(*set->schedule));
+	set->schedule = rules_grow(set->schedule, set->nschedules, sizeof(*set->schedule));
 	set->schedule[set->nschedules++] =
 	    (struct rules_schedule) { .name = xstrdup(name), .schedule = s };
 	return RULES_READ_OK;
@@ -120,7 +126,7 @@ scoped_setting(const struct rules_setting *t, const char *scope, const char *val
 		free(reason);
 		return RULES_READ_REFUSED;
 	}
-	set->scoped = xrealloc(set->scoped, set->nscoped + 1, sizeof(*set->scoped));
+	set->scoped = rules_grow(set->scoped, set->nscoped, sizeof(*set->scoped));
 	s = &set->scoped[set->nscoped++];
 	s->scope = canonical;
 	s->setting = t;

@@ -23,6 +23,8 @@ rules_row_fn	 rules_row_schedule, rules_row_setting, rules_row_domain;
 enum rules_read	 rules_row_kind(const struct rules_kind *, struct sqlite3_stmt *, struct ruleset *,
 		    char **why);
 
+/* Room for one more behind n elements of an array that only this makes longer: it doubles. */
+void		*rules_grow(void *array, size_t n, size_t size);
 /* Lends a text column; NULL reads as "". */
 const char	*rules_row_text(struct sqlite3_stmt *, int column);
 /* Says why; returns RULES_READ_REFUSED. */

@@ -117,8 +117,6 @@ closest(const struct ruleset *set, const char *name, const char *but)
 static void
 add(struct ruleset *set, const char *name)
 {
-	set->scope = xrealloc(set->scope, set->nscopes + 1, sizeof(*set->scope));
-	memset(&set->scope[set->nscopes], 0, sizeof(*set->scope));
 	set->scope[set->nscopes++].name = xstrdup(name);
 }
 
@@ -127,6 +125,7 @@ add_all(struct ruleset *set)
 {
 	size_t n = 1;
 
+	set->scope = xcalloc(1 + set->nscoped + set->nheaders, sizeof(*set->scope));
 	add(set, "");
 	for (size_t i = 0; i < set->nscoped; i++)
 		add(set, set->scoped[i].scope);
@@ -140,6 +139,7 @@ add_all(struct ruleset *set)
 			set->scope[n++] = set->scope[i];
 	}
 	set->nscopes = n;
+	set->scope = xrealloc(set->scope, n, sizeof(*set->scope));
 }
 
 static int
@@ -267,7 +267,7 @@ classify(struct ruleset *set)
 			free(c.rule);
 			continue;
 		}
-		known = xrealloc(known, n + 1, sizeof(*known));
+		known = rules_grow(known, n, sizeof(*known));
 		known[n++] = c;
 	}
 	for (j = 0; j < n; j++)
