@@ -41,8 +41,8 @@ pattern_new(const char *text, int whole, char **why)
 	}
 	p = xcalloc(1, sizeof(*p));
 	p->code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_CASELESS |
-	    PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | (whole ? PCRE2_ANCHORED | PCRE2_ENDANCHORED : 0u), &error, &at,
-	    NULL);
+	    PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP |
+	    (whole ? PCRE2_ANCHORED | PCRE2_ENDANCHORED : 0u), &error, &at, NULL);
 	if (p->code == NULL) {
 		(void)pcre2_get_error_message(error, said, sizeof(said));
 		*why = xasprintf("%s (at character %zu)", (const char *)said, at + 1);

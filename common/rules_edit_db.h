@@ -37,7 +37,7 @@ enum rules_edit_result	rules_edit_read_back(struct rules_edit *, enum rules_tabl
 
 /* Does everything but the recipients fit together? */
 enum rules_edit_result	rules_edit_read_frame(struct rules_edit *, char **why);
-/* After a change that failed by that was taken back: if the row was refused before, *why is made to say so. */
+/* After a change that failed by that was taken back: was the row refused before? Then *why says so. */
 void			rules_edit_blame(struct rules_edit *, char **why);
 /* Both, and finishing, in one. */
 enum rules_edit_result	rules_edit_finish_frame(struct rules_edit *, enum rules_edit_result, char **why);

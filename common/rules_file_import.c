@@ -57,7 +57,7 @@ bad(const struct reader *r, char *reason, char **why)
 	return bad_line(r, r->line, reason, why);
 }
 
-/* --- a line's row --------------------------------------------------------------------------------- */
+/* --- a line's row ------------------------------------------------------------------------- */
 
 /* column=value, and its place; -1: the table has none of that name. */
 static int
@@ -265,7 +265,7 @@ read_lines(struct reader *r, const char *p, size_t len, char **why)
 	return rc;
 }
 
-/* --- the rows together ------------------------------------------------------------------------------ */
+/* --- the rows together -------------------------------------------------------------------- */
 
 static int
 by_key(const void *a, const void *b)
@@ -332,7 +332,7 @@ place(const struct reader *r, char **why)
 	}
 }
 
-/* --- what the file does not have ---------------------------------------------------------------------- */
+/* --- what the file does not have ---------------------------------------------------------- */
 
 struct rowids {
 	sqlite3_int64	*v;
@@ -412,7 +412,7 @@ remove_missing(struct reader *r, size_t i, char **why)
 	return rc;
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------ */
+/* --- the whole ---------------------------------------------------------------------------- */
 
 static void
 count(void *arg, const struct rules_change *c)

@@ -284,7 +284,8 @@ bind_all(sqlite3_stmt *st, int from, json_t *row)
 	return from;
 }
 
-/* "zone" IS ?1 AND …: the row as it is. The names come from history, so each is compared with the table's. */
+/* "zone" IS ?1 AND …: the row as it is. The names come from history: fits() has compared them with the
+ * table's. */
 static void
 put_where(struct buf *sql, json_t *row, int from)
 {
@@ -370,8 +371,8 @@ put_back(const struct step *s, char **why)
 	enum rules_edit_result r;
 	int next = 1;
 
-	if (s->table == NULL || (s->before != NULL && !fits(s, s->before)) || (s->after != NULL && !fits(s, s->after)) ||
-	    (s->before == NULL && s->after == NULL)) {
+	if (s->table == NULL || (s->before == NULL && s->after == NULL) ||
+	    (s->before != NULL && !fits(s, s->before)) || (s->after != NULL && !fits(s, s->after))) {
 		*why = xasprintf("change %lld is not in a form that can be undone", (long long)s->id);
 		return EDIT_BAD;
 	}

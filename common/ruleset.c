@@ -3,7 +3,7 @@
  *
  * A ruleset never changes once it is made, so any thread may look things up
  * without a lock; the count of references is the only thing written. Nothing
- * here allocates, waits or fails: this runs at each RCPT.
+ * here waits or fails, and only patterns allocate: this runs at each RCPT.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

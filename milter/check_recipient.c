@@ -35,7 +35,8 @@ at_rcpt(const struct check_view *v, struct verdict *out)
 		return 0;
 	/* The trace id that follows later does not disturb fail2ban. */
 	(void)snprintf(text, sizeof(text), RULES_REFUSAL, v->rcpt, r->text);
-	check_verdict(out, r->code < 500 ? VERDICT_DEFER : VERDICT_REJECT, r->code, r->dsn, text, r->reason);
+	check_verdict(out, r->code < 500 ? VERDICT_DEFER : VERDICT_REJECT, r->code, r->dsn, text,
+	    r->reason);
 	return 0;
 }
 

@@ -77,7 +77,8 @@ read_options(struct cli *c, struct rules_edit_domain *d, char size[24])
 	d->message_rate = cli_option(c, "message-rate");
 	d->bounce = cli_option(c, "bounce");
 	d->delimiter = cli_option(c, "delimiter");
-	if ((d->list_max_age = cli_option(c, "list-max-age")) != NULL && strcmp(d->list_max_age, "off") == 0)
+	d->list_max_age = cli_option(c, "list-max-age");
+	if (d->list_max_age != NULL && strcmp(d->list_max_age, "off") == 0)
 		d->list_max_age = "";
 	if ((s = cli_option(c, "size-limit")) != NULL) {
 		if (conf_parse_size(s, &bytes) == -1 || bytes > INT64_MAX)

@@ -186,8 +186,11 @@ tell_list(const struct rules_domain *d, int64_t now)
 {
 	if (d->recipients != RECIPIENTS_LIST || (d->nrecipients == 0 && d->list_time == 0))
 		return;
-	(void)printf("list       of %zu, %s%s", d->nrecipients, d->list_time != 0 ? "imported " : "never imported",
-	    d->list_time != 0 ? out_when((int64_t)d->list_time, now) : "");
+	(void)printf("list       of %zu, ", d->nrecipients);
+	if (d->list_time == 0)
+		(void)printf("never imported");
+	else
+		(void)printf("imported %s", out_when((int64_t)d->list_time, now));
 	if (d->list_time != 0 && d->list_max_age != 0)
 		(void)printf(", believed for %s", out_interval(d->list_max_age));
 	(void)printf("\n");
@@ -199,9 +202,11 @@ tell(const struct explained *x)
 	char *line;
 
 	(void)printf("address    %s\n", out_safe(x->address));
-	if (x->domain != NULL)
-		(void)printf("domain     %s%s%s%s\n", out_safe(x->domain->name), x->alias != NULL ? ", of which " : "",
-		    x->alias != NULL ? out_safe(x->alias) : "", x->alias != NULL ? " is an alias" : "");
+	if (x->alias != NULL)
+		(void)printf("domain     %s, of which %s is an alias\n", out_safe(x->domain->name),
+		    out_safe(x->alias));
+	else if (x->domain != NULL)
+		(void)printf("domain     %s\n", out_safe(x->domain->name));
 	(void)printf("because    %s", reason(x->how));
 	if (x->pattern != NULL)
 		(void)printf(": %s", out_safe(x->pattern));
@@ -217,8 +222,8 @@ tell(const struct explained *x)
 	if (x->mode == MODE_ENFORCE)
 		(void)printf("answer     %s\n", out_safe(line));
 	else
-		(void)printf("answer     accepted, since the check `recipient' is %s; else it would be\n           %s\n",
-		    rules_mode_name(x->mode), out_safe(line));
+		(void)printf("answer     accepted, since the check `recipient' is %s; else it would be\n"
+		    "           %s\n", rules_mode_name(x->mode), out_safe(line));
 	free(line);
 }
 

@@ -167,6 +167,28 @@ struct listed_rows {
 	size_t			 n;
 };
 
+/* Its columns are the headings. */
+static struct out_table *
+table_of(const struct rules_kind *k)
+{
+	static const char align[] = "llllllllll";
+	_Static_assert(sizeof(align) == RULES_COLUMNS_MAX + 1, "a letter for each column");
+	const char *headings[RULES_COLUMNS_MAX];
+	char upper[RULES_COLUMNS_MAX][32];
+	size_t n = rules_kind_ncolumns(k);
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name = k->column[i].name;
+		size_t j = 0;
+
+		for (; name[j] != '\0' && j < sizeof(upper[i]) - 1; j++)
+			upper[i][j] = name[j] == '_' ? '_' : (char)(name[j] - 'a' + 'A');
+		upper[i][j] = '\0';
+		headings[i] = upper[i];
+	}
+	return out_table_new(headings, n, align);
+}
+
 static void
 one_row(void *arg, const struct rules_kind *k, const char *const *value)
 {
@@ -175,21 +197,8 @@ one_row(void *arg, const struct rules_kind *k, const char *const *value)
 	json_t *o;
 
 	if (l->n++ == 0 && !l->c->json) {
-		const char *headings[RULES_COLUMNS_MAX];
-		char align[RULES_COLUMNS_MAX + 1] = "", upper[RULES_COLUMNS_MAX][32];
-
-		for (size_t i = 0; i < n; i++) {
-			size_t j = 0;
-
-			for (; k->column[i].name[j] != '\0' && j < 31; j++)
-				upper[i][j] = k->column[i].name[j] == '_' ? '_' :
-				    (char)(k->column[i].name[j] - 'a' + 'A');
-			upper[i][j] = '\0';
-			headings[i] = upper[i];
-			align[i] = 'l';
-		}
 		(void)printf("%s: %s\n", k->name, k->help);
-		l->t = out_table_new(headings, n, align);
+		l->t = table_of(k);
 	}
 	if (!l->c->json) {
 		for (size_t i = 0; i < n; i++)

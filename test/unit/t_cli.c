@@ -116,6 +116,15 @@ test_conf_template(void **state)
 }
 
 static void
+expect_json(const char *text, const char *want)
+{
+	json_t *j = out_string(text);
+
+	assert_string_equal(json_string_value(j), want);
+	json_decref(j);
+}
+
+static void
 test_words(void **state)
 {
 	static const struct {
@@ -136,6 +145,7 @@ test_words(void **state)
 		const char	*want;
 	} interval[] = { { 0, "0s" }, { 90, "90s" }, { 300, "5m" }, { 3600, "1h" },
 		{ 28 * 86400, "28d" }, { 86401, "86401s" } };
+	char lengthy[5000];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(size); i++)
@@ -146,6 +156,12 @@ test_words(void **state)
 		assert_string_equal(out_interval(interval[i].s), interval[i].want);
 	assert_string_equal(out_safe("a\033[2Jb\n\xff\xc2\x9b"), "a\\x1b[2Jb\\x0a\\xff\\xc2\\x9b");
 	assert_string_equal(out_safe("j\xc3\xbcrgen"), "j\xc3\xbcrgen");
+	expect_json("j\xc3\xbcrgen\n\"\033", "j\xc3\xbcrgen\n\"\033");
+	expect_json("a\xff\n", "a\\xff\\x0a");
+	memset(lengthy, 'x', sizeof(lengthy) - 1);
+	lengthy[sizeof(lengthy) - 1] = '\0';
+	expect_json(lengthy, lengthy);		/* whole: a program can bear it */
+	assert_true(strlen(out_safe(lengthy)) < 2000);
 	assert_int_equal(out_columns("ADDRESS \xe2\x80\xa6"), 9);
 	assert_string_equal(out_count(1, "message", "messages"), "1 message");
 	assert_string_equal(out_count(0, "message", "messages"), "0 messages");

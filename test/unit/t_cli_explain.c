@@ -66,39 +66,54 @@ test_answers(void **state)
 		{ "bob@list.test", EX_OK, "list", NULL, "because    the list has it\n"
 		  "list       of 1, imported 3 d ago, believed for 30d\nanswer     accepted\n" },
 		{ "Bob+news@LIST.test", EX_OK, "extension", NULL,
-		  "address    Bob+news@LIST.test\ndomain     list.test\nbecause    the list has it without its" },
-		{ "bob@alias.test", EX_OK, "list", NULL, "domain     list.test, of which alias.test is an alias\n" },
-		{ "eve@alias.test", EX_DATAERR, "unknown", "550 5.1.1 " REJECTED("eve@alias.test", "User unknown"),
+		  "address    Bob+news@LIST.test\ndomain     list.test\nbecause    the list has it"
+		  " without its" },
+		{ "bob@alias.test", EX_OK, "list", NULL,
+		  "domain     list.test, of which alias.test is an alias\n" },
+		{ "eve@alias.test", EX_DATAERR, "unknown", "550 5.1.1"
+		  " " REJECTED("eve@alias.test", "User unknown"),
 		  "because    the list does not have it\n" },
-		{ "postmaster@list.test", EX_OK, "postmaster", NULL, "because    postmaster always exists\n" },
-		{ "eve@list.test", EX_DATAERR, "unknown", "550 5.1.1 " REJECTED("eve@list.test", "User unknown"),
+		{ "postmaster@list.test", EX_OK, "postmaster", NULL,
+		  "because    postmaster always exists\n" },
+		{ "eve@list.test", EX_DATAERR, "unknown", "550 5.1.1"
+		  " " REJECTED("eve@list.test", "User unknown"),
 		  "answer     550 5.1.1 <eve@list.test>: Recipient address rejected: User unknown\n" },
-		{ "team-a@list.test", EX_OK, "pattern", NULL, "because    a pattern decides: team-[a-z]+\n" },
+		{ "team-a@list.test", EX_OK, "pattern", NULL,
+		  "because    a pattern decides: team-[a-z]+\n" },
 		{ "noreply@list.test", EX_DATAERR, "pattern",
-		  "550 5.1.1 " REJECTED("noreply@list.test", "User unknown"), "a pattern decides: no-?reply\n" },
+		  "550 5.1.1 " REJECTED("noreply@list.test", "User unknown"), "a pattern decides:"
+		  " no-?reply\n" },
 		{ "bob@stale.test", EX_OK, "list", NULL, "imported 31 d ago, believed for 30d\n" },
 		{ "eve@stale.test", EX_TEMPFAIL, "stale",
-		  "450 4.1.1 " REJECTED("eve@stale.test", "recipient list too old"), "too old to be believed\n" },
-		{ "eve@ever.test", EX_DATAERR, "unknown", "550 5.1.1 " REJECTED("eve@ever.test", "User unknown"),
+		  "450 4.1.1 " REJECTED("eve@stale.test", "recipient list too old"), "too old to"
+		  " be believed\n" },
+		{ "eve@ever.test", EX_DATAERR, "unknown", "550 5.1.1"
+		  " " REJECTED("eve@ever.test", "User unknown"),
 		  " d ago\nanswer " },
 		{ "eve@edited.test", EX_DATAERR, "unknown",
-		  "550 5.1.1 " REJECTED("eve@edited.test", "User unknown"), "list       of 1, never imported\n" },
+		  "550 5.1.1 " REJECTED("eve@edited.test", "User unknown"), "list       of 1,"
+		  " never imported\n" },
 		{ "eve@new.test", EX_TEMPFAIL, "no-list",
 		  "450 4.1.1 " REJECTED("eve@new.test", "recipient list not available"),
 		  "because    no list was imported yet\nanswer     450" },
 		{ "eve@all.test", EX_OK, "catch-all", NULL, "accepts every local part\n" },
 		{ "eve@any.test", EX_OK, "any", NULL, "not checked\nanswer     accepted\n" },
 		{ "eve@verify.test", EX_OK, "unchecked", NULL, "accepted unchecked by this version\n" },
-		{ "eve@shadow.test", EX_OK, "unknown", "550 5.1.1 " REJECTED("eve@shadow.test", "User unknown"),
-		  "answer     accepted, since the check `recipient' is shadow; else it would be\n           550 " },
+		{ "eve@shadow.test", EX_OK, "unknown", "550 5.1.1"
+		  " " REJECTED("eve@shadow.test", "User unknown"),
+		  "answer     accepted, since the check `recipient' is shadow; else it would be\n "
+		  "          550 " },
 		{ "x@shadow.test", EX_OK, "unknown", "550 5.1.1 " REJECTED("x@shadow.test", "User unknown"),
 		  "the check `recipient' is off;" },
-		{ "eve@foreign.test", EX_DATAERR, "foreign", NULL, "not served here; the MTA has to refuse it\n"
+		{ "eve@foreign.test", EX_DATAERR, "foreign", NULL, "not served here; the MTA has"
+		  " to refuse it\n"
 		  "answer     the MTA's\n" },
 		{ "eve@never.test", EX_DATAERR, "foreign", NULL, "not served here" },
 		{ "eve@always.test", EX_OK, "always", NULL, "served whatever its MX says" },
-		{ "a b@list.test", EX_DATAERR, "syntax", "501 5.1.3 Bad recipient address syntax", "no address\n" },
-		{ "bob", EX_DATAERR, "syntax", "501 5.1.3 Bad recipient address syntax", "no address\n" },
+		{ "a b@list.test", EX_DATAERR, "syntax", "501 5.1.3 Bad recipient address syntax",
+		  "no address\n" },
+		{ "bob", EX_DATAERR, "syntax", "501 5.1.3 Bad recipient address syntax",
+		  "no address\n" },
 		{ "b\033[2J@list.test", EX_DATAERR, "syntax", "501 5.1.3 Bad recipient address syntax",
 		  "address    b\\x1b[2J@list.test\n" },
 	};
@@ -111,7 +126,8 @@ test_answers(void **state)
 
 		explain(&r, t, row[i].address, false);
 		if (r.status != row[i].status)
-			fail_msg("%s: status %d\n%s%s", row[i].address, r.status, buf_str(&r.out), buf_str(&r.err));
+			fail_msg("%s: status %d\n%s%s", row[i].address, r.status, buf_str(&r.out),
+			    buf_str(&r.err));
 		if (strstr(buf_str(&r.out), row[i].text) == NULL)
 			fail_msg("%s: `%s' is not in\n%s", row[i].address, row[i].text, buf_str(&r.out));
 		cli_ran_free(&r);

@@ -46,7 +46,8 @@ test_matches(void **state)
 		{ "spam", 1, "Spam", 4, PATTERN_YES },
 		{ "list-[a-z]+", 1, "list-users", 10, PATTERN_YES },
 		{ "list-[a-z]+", 1, "list-users+x", 12, PATTERN_NO },
-		{ "a|ab", 1, "ab", 2, PATTERN_YES },		/* all ways are tried before the end is missed */
+		/* all ways are tried before the end is missed */
+		{ "a|ab", 1, "ab", 2, PATTERN_YES },
 		{ "^$", 0, "", 0, PATTERN_YES },
 		{ "^won", 0, "you won", 7, PATTERN_NO },
 		/* bytes, whatever they are */
@@ -81,7 +82,8 @@ static void
 test_limits(void **state)
 {
 	static const char *const catastrophic[] = {
-		"(a+)+$", "^(a|aa)+$", "(a*)*b$|(a+)+$", "^(([a-z])+.)+[A-Z]([a-z])+$", "(.*)(.*)(.*)(.*)(.*)[0-9]$",
+		"(a+)+$", "^(a|aa)+$", "(a*)*b$|(a+)+$", "^(([a-z])+.)+[A-Z]([a-z])+$",
+		"(.*)(.*)(.*)(.*)(.*)[0-9]$",
 		"(?:a?){40}a{40}$", "((a{1,9}){1,9}){1,9}$",
 	};
 	static const size_t sizes[] = { 64, 1000, 16384 };

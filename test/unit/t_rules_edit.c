@@ -80,6 +80,12 @@ test_domain(void **state)
 	    " AND case_sensitive = 1"), 5000);
 	rulesdb_expect(rules_edit_domain_set(e, "nope.test", &set, &why), EDIT_MISSING, &why, "nope.test");
 
+	/* a name is a domain's or an alias's */
+	rulesdb_sql(t, "INSERT INTO alias_domain (name, domain) VALUES ('alias.test', 'example.test')");
+	rulesdb_expect(rules_edit_domain_add(e, "Alias.test", &d, &why), EDIT_EXISTS, &why,
+	    "`alias.test' is an alias of example.test; remove that first");
+	rulesdb_sql(t, "DELETE FROM alias_domain");
+
 	const char *const locals[] = { "a", "b" };
 	size_t n;
 	rulesdb_expect(rules_edit_recipient_add(e, "example.test", locals, 2, &n, &why), EDIT_OK, &why,

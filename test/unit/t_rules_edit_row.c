@@ -11,9 +11,12 @@
 
 #include <sys/socket.h>
 
+#include <pthread.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/rules_kind.h"
 #include "common/rules_screen.h"
@@ -98,7 +101,8 @@ test_domain_refused(void **state)
 		{ { .message_rate = "1.5" }, "domain.message_rate must be" },
 		{ { .bounce = "always" }, "domain.bounce must be spf-pass or never" },
 		{ { .delivery_id = "2" }, "domain.delivery_id must be 0 or 1" },
-		{ { .primaries = "mx:192.0.2.1" }, "domain a.test: primaries: `mx:192.0.2.1': an addr" },
+		{ { .primaries = "mx:192.0.2.1" },
+		  "domain a.test: primaries: `mx:192.0.2.1': an addr" },
 		{ { .size_limit = "25M" }, "domain.size_limit must be" },
 	};
 	const struct rulesdb *t = *state;
@@ -131,7 +135,8 @@ test_schedule(void **state)
 		{ { .jitter = "x" }, "schedule.jitter must be" },
 		{ { .lifetime = "0" }, "schedule quick: lifetime: 0 is not between" },
 		{ { .lifetime = "ever" }, "schedule quick: lifetime: `ever' is not a time" },
-		{ { .lifetime = "1h" }, "schedule quick: warn_after: 4h is not shorter than the lifetime" },
+		{ { .lifetime = "1h" },
+		  "schedule quick: warn_after: 4h is not shorter than the lifetime" },
 		{ { .warn_after = "soon" }, "schedule quick: warn_after: `soon' is neither" },
 		{ { .warn_after = "5d" }, "schedule quick: warn_after: 5d is not shorter" },
 		{ { .at_end = "drop" }, "schedule.at_end must be quarantine, bounce or hold" },
@@ -183,7 +188,8 @@ test_schedule_remove(void **state)
 	char *why = NULL;
 
 	rulesdb_expect(rules_edit_schedule_remove(e, "default", &why), EDIT_IN_USE, &why, "must be there");
-	rulesdb_expect(rules_edit_schedule_remove(e, "quick", &why), EDIT_MISSING, &why, "no schedule `quick'");
+	rulesdb_expect(rules_edit_schedule_remove(e, "quick", &why), EDIT_MISSING, &why, "no"
+	    " schedule `quick'");
 	rulesdb_expect(rules_edit_schedule_add(e, "quick", &quick, &why), EDIT_OK, &why, NULL);
 	rulesdb_sql(t, "INSERT INTO domain (name, primaries, schedule) VALUES ('b.test', 'h', 'quick'),"
 	    " ('a.test', 'h', 'quick'), ('z.test', 'h', 'default')");
@@ -386,13 +392,89 @@ test_networks(void **state)
 	rules_edit_close(&e);
 }
 
+/* A bad row that somebody wrote is named, and told from what is being written. */
+static void
+test_foreign_rows(void **state)
+{
+	const char *const network[RULES_COLUMNS_MAX] = { "::1" };
+	const char *const alias[RULES_COLUMNS_MAX] = { "a.test", "no.test" };
+	const char *const note[RULES_COLUMNS_MAX] = { "::1", "\xff" };
+	const struct rulesdb *t = *state;
+	struct rules_edit *e = rulesdb_edit(t);
+	char *why = NULL;
+
+	rulesdb_sql(t, "INSERT INTO mx_domain VALUES ('m.test', 'never', ''); INSERT INTO mx_network VALUES"
+	    " ('10.0.0.1/8', '')");
+	rulesdb_expect(put(e, "turn_network", network, &why), EDIT_BAD, &why,
+	    "a row that was there before is refused, and must be put right or removed first: "
+	    "mx_network 10.0.0.1/8: network: `10.0.0.1/8' has bits set");
+	rulesdb_expect_text(t->path, "SELECT count(*) FROM turn_network", "0|");
+	/* other tables can be changed meanwhile, and this row can go */
+	EXPECT_OK(rules_edit_setting_set(e, "spf.fail", "", "5", &why));
+	EXPECT_OK(drop(e, "mx_domain", "m.test", &why));
+	EXPECT_OK(drop(e, "mx_network", "10.0.0.1/8", &why));
+	EXPECT_OK(put(e, "turn_network", network, &why));
+	/* its own fault */
+	assert_int_equal(put(e, "alias_domain", alias, &why), EDIT_BAD);
+	assert_string_equal(why, "alias_domain a.test: domain: there is no domain `no.test'");
+	free(why);
+	why = NULL;
+	rulesdb_expect(put(e, "mx_network", note, &why), EDIT_BAD, &why, "mx_network: note: not valid UTF-8");
+	rules_edit_close(&e);
+}
+
+static void *
+write_slowly(void *arg)
+{
+	sqlite3 *db = arg;
+
+	(void)usleep(200000);
+	return sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK ? NULL : arg;
+}
+
+static void
+count_row(void *arg, const struct rules_kind *k, const char *const *value)
+{
+	(void)k;
+	(void)value;
+	++*(int *)arg;
+}
+
+/* To read rows waits for who writes at the moment, and what it does not find is told with the file's name. */
+static void
+test_reading(void **state)
+{
+	const struct rulesdb *t = *state;
+	sqlite3 *db = NULL;
+	pthread_t thread;
+	char *why = NULL;
+	void *bad;
+	int n = 0;
+
+	assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE; INSERT INTO mx_network VALUES ('::1', '')", NULL,
+	    NULL, NULL), SQLITE_OK);
+	assert_int_equal(pthread_create(&thread, NULL, write_slowly, db), 0);
+	EXPECT_OK(rules_kind_each(t->path, rules_kind_find("mx_network"), count_row, &n, &why));
+	assert_int_equal(n, 1);
+	assert_int_equal(pthread_join(thread, &bad), 0);
+	assert_null(bad);
+	(void)sqlite3_close(db);
+	rulesdb_sql(t, "PRAGMA user_version = 2");
+	rulesdb_expect(rules_kind_each(t->path, rules_kind_find("list"), count_row, &n, &why), EDIT_FAULT, &why,
+	    "rules.db: it was made by an older Holdfast (schema 2)");
+	rulesdb_expect(rules_kind_each("/nonexistent", rules_kind_find("list"), count_row, &n, &why), EDIT_FAULT,
+	    &why, "/nonexistent: ");
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rulesdb_setup, rulesdb_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_domain_columns), T(test_domain_refused), T(test_schedule),
-		T(test_schedule_remove), T(test_settings), T(test_scoped_settings), T(test_networks),
+		T(test_schedule_remove), T(test_settings), T(test_scoped_settings),
+		T(test_networks), T(test_foreign_rows), T(test_reading),
 	};
 
 	return cmocka_run_group_tests_name("rules_edit_row", tests, NULL, NULL);

@@ -14,7 +14,8 @@
 /* Every kind of row; texts that want quotes, escapes, or both; all that is not its default. */
 static const char rows[] =
     "INSERT INTO schedule VALUES ('quick one', '5s 10s*', 0, '2d', '4h', 'bounce');"
-    "INSERT INTO domain VALUES ('a.test', 'b+c:26,d', 'verify', 'quick one', 'verify', 'n.test', '/ca#1.pem',"
+    "INSERT INTO domain VALUES ('a.test', 'b+c:26,d', 'verify', 'quick one', 'verify', 'n.test',"
+    " '/ca#1.pem',"
     " '', '192.0.2.1, ::1', 'none', 3, 50, 'never', 1, 7, 1, '', '@', 12345, '');"
     "INSERT INTO domain (name, primaries, delimiter, list_time) VALUES ('b.test', 'mx', '+#', 99);"
     "INSERT INTO domain (name, primaries) VALUES ('b\xc3\xbc" "cher.test', 'h');"
@@ -25,7 +26,8 @@ static const char rows[] =
     "INSERT INTO setting VALUES ('', 'spf.mode', 'enforce'), ('a.test', 'spf.fail', '2.5'),"
     " ('\"b\\\"ob\"@a.test', 'spf.fail', 'off'), ('', 'virus.clamd', ''), ('', 'global.operator', 'ops');"
     "INSERT INTO list VALUES ('deny', 'sender', '<>', '', '', '', 'enforce', ''),"
-    " ('deny', 'helo', '\"#', 'a.test', '', '2026-12-31', 'shadow', 'line' || char(10) || 'line\\n' || char(13, 10)),"
+    " ('deny', 'helo', '\"#', 'a.test', '', '2026-12-31', 'shadow', 'line' || char(10) ||"
+    " 'line\\n' || char(13, 10)),"
     " ('allow', 'sender_domain', '.x.test', '', 'spf dnsbl', '', 'enforce', '\xe2\x82\xac \\\"\\');"
     "INSERT INTO limits VALUES ('bytes', 'sender', '.a.test', '100M/1h', '1G', 'reject', 'off', ''),"
     " ('messages', 'client', '192.0.2.0/24', 'none', '', 'defer', 'enforce', '\"');"
@@ -72,15 +74,19 @@ static char *
 content(const struct rulesdb *t)
 {
 	return rulesdb_text(t->path,
-	    "SELECT json_group_array(x) FROM (SELECT json_array('d', d.name, primaries, recipients, schedule, tls,"
+	    "SELECT json_group_array(x) FROM (SELECT json_array('d', d.name, primaries,"
+	    " recipients, schedule, tls,"
 	    " tls_name, tls_ca, tls_pin, source, client, concurrency, message_rate, bounce, delivery_id,"
 	    " size_limit, case_sensitive, delimiter, catch_all, list_max_age) AS x FROM domain d UNION ALL"
-	    " SELECT json_array('s', s.name, steps, jitter, lifetime, warn_after, at_end) FROM schedule s UNION ALL"
+	    " SELECT json_array('s', s.name, steps, jitter, lifetime, warn_after, at_end) FROM"
+	    " schedule s UNION ALL"
 	    " SELECT json_array('a', a.name, domain, note) FROM alias_domain a UNION ALL"
 	    " SELECT json_array('p', domain, pattern, answer, note) FROM pattern UNION ALL"
 	    " SELECT json_array('e', scope, name, value) FROM setting UNION ALL"
-	    " SELECT json_array('l', action, field, value, scope, checks, expires, mode, note) FROM list UNION ALL"
-	    " SELECT json_array('i', what, per, match, rate, burst, action, mode, note) FROM limits UNION ALL"
+	    " SELECT json_array('l', action, field, value, scope, checks, expires, mode, note)"
+	    " FROM list UNION ALL"
+	    " SELECT json_array('i', what, per, match, rate, burst, action, mode, note) FROM"
+	    " limits UNION ALL"
 	    " SELECT json_array('b', zone, what, codes, verdict, mode, note) FROM dnsbl UNION ALL"
 	    " SELECT json_array('h', name, pattern, scope, verdict, mode, note) FROM header UNION ALL"
 	    " SELECT json_array('n', network, note) FROM mx_network UNION ALL"
@@ -112,7 +118,8 @@ test_round(void **state)
 
 	/* another host becomes like this one */
 	assert_int_equal(rulesdb_setup(&other), 0);
-	rulesdb_sql(other, "INSERT INTO mx_network VALUES ('10.0.0.0/8', ''); UPDATE limits SET rate = '1/1d';"
+	rulesdb_sql(other, "INSERT INTO mx_network VALUES ('10.0.0.0/8', ''); UPDATE limits SET"
+	    " rate = '1/1d';"
 	    "INSERT INTO setting VALUES ('', 'spf.mode', 'off')");
 	EXPECT_OK(import(other, text, &im, &why));
 	again = content(other);
@@ -134,10 +141,13 @@ test_text(void **state)
 	char *text;
 
 	rulesdb_sql(t, "DELETE FROM list; DELETE FROM limits;"
-	    "INSERT INTO domain (name, primaries, delimiter) VALUES ('b.test', 'h+i', ''), ('a.test', 'h', '+');"
-	    "INSERT INTO list (action, field, value, note) VALUES ('deny', 'client', '192.0.2.0/24', 'sends spam'),"
+	    "INSERT INTO domain (name, primaries, delimiter) VALUES ('b.test', 'h+i', ''),"
+	    " ('a.test', 'h', '+');"
+	    "INSERT INTO list (action, field, value, note) VALUES ('deny', 'client',"
+	    " '192.0.2.0/24', 'sends spam'),"
 	    " ('deny', 'sender', '<>', 'a' || char(10) || '\"b\"\\');"
-	    "INSERT INTO limits (what, per, rate, match) VALUES ('messages', 'client', '20/1m', '192.0.2.1');"
+	    "INSERT INTO limits (what, per, rate, match) VALUES ('messages', 'client', '20/1m',"
+	    " '192.0.2.1');"
 	    "INSERT INTO setting VALUES ('a.test', 'spf.mode', 'off'), ('', 'virus.clamd', '')");
 	text = export(t);
 	assert_string_equal(text,
@@ -162,16 +172,19 @@ test_changes(void **state)
 	struct rules_file_import im = { .merge = true };
 	char *why = NULL, *before, *after;
 
-	rulesdb_sql(t, "INSERT INTO domain (name, primaries, list_time) VALUES ('a.test', 'h', 5), ('b.test', 'h', 6);"
+	rulesdb_sql(t, "INSERT INTO domain (name, primaries, list_time) VALUES ('a.test', 'h', 5),"
+	    " ('b.test', 'h', 6);"
 	    "INSERT INTO recipient VALUES ('a.test', 'bob'), ('b.test', 'eve');"
 	    "INSERT INTO mx_network VALUES ('::1', 'a'), ('::2', 'b'); DELETE FROM history");
 
 	/* what the file does not have stays; rows in another spelling are the same rows */
-	EXPECT_OK(import(t, "\xef\xbb\xbf# by hand\r\n\r\n  domain\tA.test primaries=i  # moved\r\nmx_network 0::1\n"
+	EXPECT_OK(import(t, "\xef\xbb\xbf# by hand\r\n\r\n  domain\tA.test primaries=i  #"
+	    " moved\r\nmx_network 0::1\n"
 	    "mx_network \"::\"3 note=x\"y z\"\nsetting spf.fail off scope=A.test", &im, &why));
 	expect_changes(&im, 2, 0, 2);
 	rulesdb_expect_text(t->path, "SELECT * FROM mx_network ORDER BY 1", "::1||::2|b|::3|xy z|");
-	rulesdb_expect_text(t->path, "SELECT name, primaries, list_time FROM domain ORDER BY 1", "a.test|i|5|b.test|h|6|");
+	rulesdb_expect_text(t->path, "SELECT name, primaries, list_time FROM domain ORDER BY"
+	    " 1", "a.test|i|5|b.test|h|6|");
 	rulesdb_expect_text(t->path, "SELECT count(DISTINCT batch), count(*) FROM history", "1|4|");
 
 	/* only to see */
@@ -251,7 +264,8 @@ test_bad_lines(void **state)
 		{ "setting spf.fail off value=5", "value is given twice" },
 		{ "mx_network ::1 note=\"a", "a quote is not closed" },
 		{ "mx_network ::1 note=\"a\\\"", "a quote is not closed" },
-		{ "a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 4 5 6 7 8", "too many words" },
+		{ "a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 4 5 6 7 8",
+		  "too many words" },
 		{ "mx_network ::1 note=\xff", "not valid UTF-8" },
 		{ "mx_network ::1 note=\xed\xa0\x80", "not valid UTF-8" },
 		{ "mx_network 10.0.0.1/8", "mx_network: network: `10.0.0.1/8' has bits set" },
@@ -271,15 +285,21 @@ test_bad_lines(void **state)
 		{ "setting nope 1", "setting.name must be one of the known settings" },
 		/* by what the row means, once all rows are there */
 		{ "domain x.test primaries=h:0", "domain x.test: primaries: `h:0'" },
-		{ "domain X.test primaries=h schedule=nope", "domain x.test: schedule: there is no schedule `nope'" },
+		{ "domain X.test primaries=h schedule=nope",
+		  "domain x.test: schedule: there is no schedule `nope'" },
 		{ "schedule s 1x", "schedule s: steps: " },
 		{ "setting global.canary x", "setting global.canary: value: `x' is not a number" },
-		{ "setting spf.fail x scope=a.test", "setting spf.fail for a.test: value: `x' is not off" },
-		{ "setting spf.fail off scope=a.test.", "setting spf.fail for a.test.: scope: is written a.test" },
-		{ "setting global.canary 1 scope=a.test", "setting global.canary for a.test: scope: it is the same" },
+		{ "setting spf.fail x scope=a.test",
+		  "setting spf.fail for a.test: value: `x' is not off" },
+		{ "setting spf.fail off scope=a.test.",
+		  "setting spf.fail for a.test.: scope: is written a.test" },
+		{ "setting global.canary 1 scope=a.test",
+		  "setting global.canary for a.test: scope: it is the same" },
 		{ "pattern no.test x", "pattern no.test x: domain: there is no domain `no.test'" },
-		{ "alias_domain x.test no.test", "alias_domain x.test: domain: there is no domain `no.test'" },
-		{ "alias_domain a.test b.test", "alias_domain a.test: name: there is a domain of that name" },
+		{ "alias_domain x.test no.test",
+		  "alias_domain x.test: domain: there is no domain `no.test'" },
+		{ "alias_domain a.test b.test",
+		  "alias_domain a.test: name: there is a domain of that name" },
 		{ "alias_domain x.test y.test\nalias_domain y.test a.test",
 		  "alias_domain x.test: domain: `y.test' is an alias itself" },
 		/* the same row twice */
@@ -348,7 +368,8 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rulesdb_setup, rulesdb_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_round), T(test_text), T(test_changes), T(test_told), T(test_bad_lines), T(test_bad_whole),
+		T(test_round), T(test_text), T(test_changes), T(test_told), T(test_bad_lines),
+		T(test_bad_whole),
 	};
 
 	return cmocka_run_group_tests_name("rules_file", tests, NULL, NULL);

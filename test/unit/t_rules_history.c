@@ -67,13 +67,15 @@ test_by_hand(void **state)
 		const char	*table, *insert, *update;
 	} row[] = {
 		{ "schedule", "('s', '1m', 0, '2d', '', 'hold')", "jitter = 1" },
-		{ "domain", "('d.test', 'h', 'any', 'default', 'off', '', '', '', '', 'none', 0, 0, 'never', 0, 0,"
+		{ "domain", "('d.test', 'h', 'any', 'default', 'off', '', '', '', '', 'none', 0,"
+		  " 0, 'never', 0, 0,"
 		  " 0, '', '', 0, '')", "tls = 'may'" },
 		{ "alias_domain", "('a.test', 'ok.test', '')", "note = 'x'" },
 		{ "pattern", "('ok.test', 'x', 'accept', '')", "answer = 'reject'" },
 		{ "setting", "('', 'spf.fail', '5')", "value = 'off'" },
 		{ "list", "('deny', 'sender', 'a@b.test', '', '', '', 'enforce', '')", "mode = 'off'" },
-		{ "limits", "('bytes', 'all', '', '1M/1h', '', 'defer', 'enforce', '')", "burst = '2M'" },
+		{ "limits", "('bytes', 'all', '', '1M/1h', '', 'defer', 'enforce', '')",
+		  "burst = '2M'" },
 		{ "dnsbl", "('d.test', 'client', '', '5', 'enforce', '')", "verdict = 'reject'" },
 		{ "header", "('subject', 'x', '', '5', 'enforce', '')", "verdict = 'tag'" },
 		{ "mx_network", "('192.0.2.0/24', '')", "note = 'x'" },
@@ -113,7 +115,8 @@ test_by_hand(void **state)
 	    "INSERT INTO mx_network VALUES ('::1', 'it''s \"ours\"');"
 	    "UPDATE domain SET list_time = 5; INSERT INTO recipient VALUES ('ok.test', 'bob');"
 	    "DELETE FROM recipient");
-	rulesdb_expect_text(t->path, "SELECT before, after, abs(time - strftime('%s', 'now')) < 60 FROM history",
+	rulesdb_expect_text(t->path, "SELECT before, after, abs(time - strftime('%s', 'now')) < 60"
+	    " FROM history",
 	    "NULL|{\"network\":\"::1\",\"note\":\"it's \\\"ours\\\"\"}|1|");
 }
 
@@ -149,7 +152,8 @@ test_by_command(void **state)
 	/* without the row that says who it is the record goes on */
 	rulesdb_sql(t, "DELETE FROM editor");
 	PUT(e, "mx_network", "::1");
-	rulesdb_expect_text(t->path, "SELECT who, batch, tbl FROM history WHERE id = 11", "alice|8|mx_network|");
+	rulesdb_expect_text(t->path, "SELECT who, batch, tbl FROM history WHERE id ="
+	    " 11", "alice|8|mx_network|");
 	rulesdb_expect_text(t->path, "SELECT * FROM editor", "1|sql|NULL|");
 	rules_edit_close(&e);
 
@@ -197,7 +201,8 @@ test_undo(void **state)
 	assert_int_equal(undo(e, 7, 1), 7);			/* 8 */
 	rulesdb_expect_text(t->path, ROWS, "::1|b|");
 	refuse_undo(e, 7, EDIT_IN_USE, "mx_network ::2 was changed again");
-	rulesdb_expect_text(t->path, "SELECT id, who, batch FROM history WHERE id > 6", "7|alice|7|8|alice|8|");
+	rulesdb_expect_text(t->path, "SELECT id, who, batch FROM history WHERE id >"
+	    " 6", "7|alice|7|8|alice|8|");
 
 	/* what somebody did by hand, with texts that want quoting and numbers that stay numbers */
 	rulesdb_sql(t, "INSERT INTO domain (name, primaries, size_limit) VALUES ('a.test', 'h', 7);"
@@ -207,7 +212,8 @@ test_undo(void **state)
 	assert_int_equal(undo(e, 12, 1), 12);
 	assert_int_equal(undo(e, 11, 1), 11);
 	rulesdb_expect_text(t->path, ROWS, "::1|b|::3|a'b\"c\\d\n\xc3\xbc%s|");
-	rulesdb_expect_text(t->path, "SELECT size_limit, typeof(size_limit), delimiter FROM domain", "7|integer|+|");
+	rulesdb_expect_text(t->path, "SELECT size_limit, typeof(size_limit), delimiter FROM"
+	    " domain", "7|integer|+|");
 	rules_edit_close(&e);
 }
 
@@ -273,9 +279,12 @@ test_undo_foreign(void **state)
 		{ "mx_network", "'not JSON'", "NULL", "is not in a form" },
 		{ "mx_network", "'[1]'", "NULL", "is not in a form" },
 		{ "mx_network", "'{\"network\":\"::1\",\"nope\":\"x\"}'", "NULL", "is not in a form" },
-		{ "mx_network", "'{\"network\\\") VALUES (1); DROP TABLE domain; --\":\"x\"}'", "NULL", "is not in" },
-		{ "mx_network", "'{\"network\":\"here\",\"note\":\"\"}'", "NULL", "mx_network here: network: `here'" },
-		{ "mx_network", "'{\"network\":null,\"note\":\"\"}'", "NULL", "mx_network.network is needed" },
+		{ "mx_network", "'{\"network\\\") VALUES (1); DROP TABLE domain; --\":\"x\"}'", "NULL",
+		  "is not in" },
+		{ "mx_network", "'{\"network\":\"here\",\"note\":\"\"}'", "NULL",
+		  "mx_network here: network: `here'" },
+		{ "mx_network", "'{\"network\":null,\"note\":\"\"}'", "NULL",
+		  "mx_network.network is needed" },
 		{ "sqlite_master", "'{\"name\":\"x\"}'", "NULL", "is not in a form" },
 	};
 	const struct rulesdb *t = *state;
@@ -322,7 +331,8 @@ test_import(void **state)
 	im.n = 2;
 	im.force = im.catch_all = true;
 	EXPECT_OK(rules_edit_recipient_import(e, "a.test", &im, &why));
-	rulesdb_expect_text(t->path, "SELECT batch, tbl FROM history WHERE id > 2", "3|domain|3|recipient|");
+	rulesdb_expect_text(t->path, "SELECT batch, tbl FROM history WHERE id >"
+	    " 2", "3|domain|3|recipient|");
 	refuse_undo(e, 3, EDIT_BAD, "change 3 brought a list of recipients");
 	rulesdb_expect_text(t->path, "SELECT catch_all FROM domain", "@|");
 	/* other changes can be undone as before */
@@ -337,8 +347,10 @@ test_length(void **state)
 {
 	const struct rulesdb *t = *state;
 	struct rules_edit *e = rulesdb_edit(t);
-	char *fill = xasprintf("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
-	    " INSERT INTO history (id, time, who, batch, tbl) SELECT i, 1, 'x', nullif(i / 10, 2), 'list' FROM n",
+	char *fill = xasprintf("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+	    " WHERE i < %d)"
+	    " INSERT INTO history (id, time, who, batch, tbl) SELECT i, 1, 'x', nullif(i / 10, 2),"
+	    " 'list' FROM n",
 	    RULES_HISTORY_MAX + 4), *why = NULL;
 	bool changed;
 
@@ -359,8 +371,10 @@ test_length(void **state)
 	/* nothing but changes by hand, and a change that is none */
 	rulesdb_sql(t, "UPDATE history SET batch = NULL; DELETE FROM history WHERE id > 100000");
 	free(fill);
-	fill = xasprintf("WITH RECURSIVE n (i) AS (SELECT 100001 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
-	    " INSERT INTO history (id, time, who, tbl) SELECT i, 1, 'x', 'list' FROM n", RULES_HISTORY_MAX + 50);
+	fill = xasprintf("WITH RECURSIVE n (i) AS (SELECT 100001 UNION ALL SELECT i + 1 FROM n"
+	    " WHERE i < %d)"
+	    " INSERT INTO history (id, time, who, tbl) SELECT i, 1, 'x', 'list' FROM"
+	    " n", RULES_HISTORY_MAX + 50);
 	rulesdb_sql(t, fill);
 	EXPECT_OK(rules_edit_setting_unset(e, "spf.fail", "", &changed, &why));
 	rulesdb_expect_text(t->path, OLDEST, "51|100050|");
@@ -410,7 +424,8 @@ test_words(void **state)
 	    "added setting spf.fail for b.test: value `off'\n"
 	    "changed domain a.test: name `a.test' to `b.test', size_limit 0 to 7\n"
 	    "added domain a.test: primaries `h', recipients `list', schedule `default', tls `may',"
-	    " client `xforward', concurrency 0, message_rate 0, bounce `spf-pass', delivery_id 0, size_limit 0,"
+	    " client `xforward', concurrency 0, message_rate 0, bounce `spf-pass', delivery_id 0,"
+	    " size_limit 0,"
 	    " case_sensitive 0, delimiter `+', list_max_age `30d'\n");
 	buf_clear(&told.text);
 	told.n = 0;

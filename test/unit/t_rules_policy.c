@@ -25,16 +25,21 @@ test_scores(void **state)
 	} row[] = {
 		{ "0", false, 0, 0, "0" }, { "5", false, 0, 500, "5" }, { "2.5", false, 0, 250, "2.5" },
 		{ "2.50", false, 0, 250, "2.5" }, { "2.05", false, 0, 205, "2.05" },
-		{ "-0.25", false, 0, -25, "-0.25" }, { "-3", false, 0, -300, "-3" }, { "-0", false, 0, 0, "0" },
+		{ "-0.25", false, 0, -25, "-0.25" }, { "-3", false, 0, -300, "-3" }, { "-0", false, 0,
+		  0, "0" },
 		{ "007", false, 0, 700, "7" }, { "10000", false, 0, 1000000, "10000" },
 		{ "-10000", false, 0, -1000000, "-10000" }, { "never", true, 0, RULES_NEVER, "never" },
 		{ "0.01", true, 0, 1, "0.01" },
 		{ "never", false, -1, 0, NULL }, { "Never", true, -1, 0, NULL },
 		{ "10000.01", false, -1, 0, NULL }, { "99999", false, -1, 0, NULL },
-		{ "100000", false, -1, 0, NULL }, { "", false, -1, 0, NULL }, { "-", false, -1, 0, NULL },
-		{ "--1", false, -1, 0, NULL }, { "+1", false, -1, 0, NULL }, { ".5", false, -1, 0, NULL },
-		{ "1.", false, -1, 0, NULL }, { "1.234", false, -1, 0, NULL }, { "1e3", false, -1, 0, NULL },
-		{ "1 ", false, -1, 0, NULL }, { " 1", false, -1, 0, NULL }, { "1,5", false, -1, 0, NULL },
+		{ "100000", false, -1, 0, NULL }, { "", false, -1, 0, NULL }, { "-", false, -1, 0,
+		  NULL },
+		{ "--1", false, -1, 0, NULL }, { "+1", false, -1, 0, NULL }, { ".5", false, -1, 0,
+		  NULL },
+		{ "1.", false, -1, 0, NULL }, { "1.234", false, -1, 0, NULL }, { "1e3", false, -1, 0,
+		  NULL },
+		{ "1 ", false, -1, 0, NULL }, { " 1", false, -1, 0, NULL }, { "1,5", false, -1, 0,
+		  NULL },
 		{ "99999999999999999999", false, -1, 0, NULL },
 	};
 	char text[RULES_SCORE_SIZE];
@@ -67,7 +72,8 @@ test_verdicts(void **state)
 		{ "tag", ALL, RULES_TAG, 0, NULL }, { "quarantine", ALL, RULES_QUARANTINE, 0, NULL },
 		{ "defer", ALL, RULES_DEFER, 0, NULL }, { "reject", ALL, RULES_REJECT, 0, NULL },
 		{ "2.5", ALL, RULES_SCORE, 250, NULL }, { "-1", ALL, RULES_SCORE, -100, NULL },
-		{ "points", ALL, 0, 0, "`points' is not off, a number of points, greylist, tag, quarantine, "
+		{ "points", ALL, 0, 0, "`points' is not off, a number of points, greylist, tag,"
+		  " quarantine, "
 		  "defer or reject" },
 		{ "never", ALL, 0, 0, "`never' is not" }, { "", ALL, 0, 0, "`' is not" },
 		{ "Reject", ALL, 0, 0, "`Reject' is not" },
@@ -280,7 +286,8 @@ test_values(void **state)
 		const char	*written;	/* NULL: refused */
 	} row[] = {
 		{ "global.probe_interval", "120s", "2m" }, { "global.probe_interval", "90", "90s" },
-		{ "global.mode", "off", NULL }, { "spf.mode", "off", "off" }, { "spf.mode", "on", NULL },
+		{ "global.mode", "off", NULL }, { "spf.mode", "off", "off" }, { "spf.mode", "on",
+		  NULL },
 		{ "spf.header", "yes", "yes" }, { "spf.header", "true", NULL },
 		{ "spf.fail", "quarantine", NULL }, { "virus.found", "5", NULL },
 		{ "virus.found", "quarantine", "quarantine" }, { "virus.on_fault", "reject", NULL },
@@ -289,9 +296,12 @@ test_values(void **state)
 		{ "spam.max_size", "1048576", "1M" }, { "spam.max_size", "1025", "1025" },
 		{ "spam.max_size", "1G", "1G" }, { "spam.max_size", "2G", NULL },
 		{ "virus.clamd", "unix:/run/clamd.sock", "unix:/run/clamd.sock" },
-		{ "virus.clamd", "unix:run", NULL }, { "virus.clamd", "127.0.0.1:3310", "127.0.0.1:3310" },
-		{ "virus.clamd", "127.0.0.1", NULL }, { "virus.clamd", "h:0", NULL }, { "virus.clamd", "", "" },
-		{ "spam.rspamd", "unix:/run/x", NULL }, { "spam.rspamd", "localhost:11333", "localhost:11333" },
+		{ "virus.clamd", "unix:run", NULL }, { "virus.clamd", "127.0.0.1:3310",
+		  "127.0.0.1:3310" },
+		{ "virus.clamd", "127.0.0.1", NULL }, { "virus.clamd", "h:0", NULL }, { "virus.clamd",
+		  "", "" },
+		{ "spam.rspamd", "unix:/run/x", NULL }, { "spam.rspamd", "localhost:11333",
+		  "localhost:11333" },
 		{ "spam.header", "X-Spam-Score", "X-Spam-Score" }, { "spam.header", "X Spam", NULL },
 		{ "spam.header", "X:", NULL }, { "spam.header", "", "" },
 		{ "global.operator", "", NULL }, { "global.operator", "ops", "ops" },
@@ -366,7 +376,8 @@ test_manual(void **state)
 			end = strstr(p, tail);
 		}
 		if (next == NULL || end == NULL || end > next)
-			fail_msg("holdfast(1) does not say that the default of %s is %s", t->name, t->initial);
+			fail_msg("holdfast(1) does not say that the default of %s is"
+			    " %s", t->name, t->initial);
 		free(head);
 		free(tail);
 	}

@@ -45,7 +45,8 @@ test_patterns(void **state)
 	static const struct answer row[] = {
 		{ "list-users@p.test", 0, RULES_KNOWN, "pattern" },
 		{ "LIST-Users@P.test", 0, RULES_KNOWN, "pattern" },
-		{ "list-users2@p.test", 0, RULES_UNKNOWN, NULL },	/* the whole local part, not a piece */
+		/* the whole local part, not a piece */
+		{ "list-users2@p.test", 0, RULES_UNKNOWN, NULL },
 		{ "xlist-users@p.test", 0, RULES_UNKNOWN, NULL },
 		/* refusals first, wherever they stand in the table */
 		{ "list-secret@p.test", 0, RULES_UNKNOWN, "pattern" },
@@ -77,13 +78,15 @@ test_patterns(void **state)
 	const struct rulesdb *t = *state;
 	struct ruleset *set;
 
-	rulesdb_sql(t, DOMAIN "('p.test', 'h', 'list', '', 1000000, ''), ('q.test', 'h', 'list', '', 1000000, ''),"
+	rulesdb_sql(t, DOMAIN "('p.test', 'h', 'list', '', 1000000, ''), ('q.test', 'h', 'list',"
+	    " '', 1000000, ''),"
 	    " ('all.test', 'h', 'list', '@', 1000000, ''), ('any.test', 'h', 'any', '', 0, ''),"
 	    " ('new.test', 'h', 'list', '', 0, '');"
 	    "INSERT INTO recipient VALUES ('p.test', 'bob'), ('q.test', 'bob');"
 	    "INSERT INTO pattern (domain, pattern, answer) VALUES"
 	    " ('p.test', 'list-[a-z]+', 'accept'), ('p.test', 'list-secret', 'reject'),"
-	    " ('p.test', 'bob', 'reject'), ('p.test', '.*spam', 'reject'), ('p.test', 'postmaster', 'reject'),"
+	    " ('p.test', 'bob', 'reject'), ('p.test', '.*spam', 'reject'), ('p.test',"
+	    " 'postmaster', 'reject'),"
 	    " ('p.test', '.*\\+list', 'accept'), ('p.test', '(a+)+', 'accept'),"
 	    " ('p.test', 'j\xc3\xbcrgen', 'accept'), ('all.test', 'noreply', 'reject'),"
 	    " ('any.test', 'noreply', 'reject'), ('new.test', 'noreply', 'reject'),"
@@ -110,7 +113,8 @@ test_stale(void **state)
 		{ "eve@ever.test", 100000 * HOUR, RULES_UNKNOWN, NULL },
 		{ "eve@usual.test", 30 * 24 * HOUR, RULES_UNKNOWN, NULL },
 		{ "eve@usual.test", 30 * 24 * HOUR + 1, RULES_STALE, NULL },
-		{ "eve@edited.test", 100000 * HOUR, RULES_UNKNOWN, NULL },	/* never imported: has no age */
+		/* never imported: has no age */
+		{ "eve@edited.test", 100000 * HOUR, RULES_UNKNOWN, NULL },
 		{ "eve@all.test", 100 * HOUR, RULES_KNOWN, "catch-all" },
 		{ "eve@verify.test", 100 * HOUR, RULES_UNSURE, NULL },
 	};
@@ -119,7 +123,8 @@ test_stale(void **state)
 
 	rulesdb_sql(t, DOMAIN "('hour.test', 'h', 'list', '', 1000000, '1h'),"
 	    " ('ever.test', 'h', 'list', '', 1000000, ''), ('edited.test', 'h', 'list', '', 0, '1h'),"
-	    " ('all.test', 'h', 'list', '@', 1000000, '1h'), ('verify.test', 'h', 'verify', '', 1000000, '1h');"
+	    " ('all.test', 'h', 'list', '@', 1000000, '1h'), ('verify.test', 'h', 'verify', '',"
+	    " 1000000, '1h');"
 	    "INSERT INTO domain (name, primaries, list_time) VALUES ('usual.test', 'h', 1000000);"
 	    "INSERT INTO alias_domain (name, domain) VALUES ('alias.test', 'hour.test');"
 	    "INSERT INTO recipient SELECT name, 'bob' FROM domain;"
@@ -147,7 +152,8 @@ test_aliases(void **state)
 	struct ruleset *set;
 
 	rulesdb_sql(t, DOMAIN "('p.test', 'h', 'list', '', 1000000, ''), ('q.test', 'h', 'any', '', 0, '');"
-	    "INSERT INTO alias_domain (name, domain) VALUES ('zz.test', 'p.test'), ('alias.test', 'p.test'),"
+	    "INSERT INTO alias_domain (name, domain) VALUES ('zz.test', 'p.test'), ('alias.test',"
+	    " 'p.test'),"
 	    " ('b\xc3\xbc" "cher.test', 'q.test');"
 	    "INSERT INTO recipient VALUES ('p.test', 'bob');"
 	    "INSERT INTO pattern (domain, pattern) VALUES ('p.test', 'list-.')");
@@ -166,7 +172,8 @@ test_aliases(void **state)
 	ruleset_unref(&set);
 
 	/* what belongs to a domain goes where it goes, also without foreign keys, as in sqlite3 */
-	rulesdb_sql(t, "PRAGMA foreign_keys = OFF; UPDATE domain SET name = 'new.test' WHERE name = 'p.test'");
+	rulesdb_sql(t, "PRAGMA foreign_keys = OFF; UPDATE domain SET name = 'new.test' WHERE name"
+	    " = 'p.test'");
 	set = rulesdb_read(t);
 	assert_int_equal(ruleset_recipient(set, "list-a@alias.test", 0, &d, NULL), RULES_KNOWN);
 	assert_string_equal(d->name, "new.test");

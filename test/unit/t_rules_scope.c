@@ -118,7 +118,8 @@ test_classes(void **state)
 		/* only from DATA on */
 		{ SETTING "('a.test', 'spf.fail', 'off'), ('a.test', 'greylist.mode', 'enforce'),"
 		  "('a.test', 'threshold.reject', '1'), ('a.test', 'recipient.mode', 'shadow'),"
-		  "('a.test', 'dnsbl.mode', 'off'), ('a.test', 'limits.mode', 'off')", "x@a.test", "x@b.test",
+		  "('a.test', 'dnsbl.mode', 'off'), ('a.test', 'limits.mode',"
+		  " 'off')", "x@a.test", "x@b.test",
 		  true },
 		{ SETTING "('a.test', 'threshold.spam_reject', '9')", "x@a.test", "x@b.test", false },
 		{ SETTING "('a.test', 'threshold.spam_defer', '9')", "x@a.test", "x@b.test", false },
@@ -132,22 +133,30 @@ test_classes(void **state)
 		{ SETTING "('a.test', 'virus.on_fault', 'off')", "x@a.test", "x@b.test", false },
 		{ SETTING "('a.test', 'spam.on_fault', 'off')", "x@a.test", "x@b.test", false },
 		/* what is equal is one class, wherever it comes from */
-		{ SETTING "('a.test', 'threshold.spam_reject', '9'), ('b.test', 'threshold.spam_reject', '9.0')",
+		{ SETTING "('a.test', 'threshold.spam_reject', '9'), ('b.test',"
+		  " 'threshold.spam_reject', '9.0')",
 		  "x@a.test", "x@b.test", true },
 		{ SETTING "('a.test', 'threshold.spam_reject', '15')", "x@a.test", "x@b.test", true },
-		{ SETTING "('bob@a.test', 'threshold.spam_reject', '9'), ('b.test', 'threshold.spam_reject', '9')",
+		{ SETTING "('bob@a.test', 'threshold.spam_reject', '9'), ('b.test',"
+		  " 'threshold.spam_reject', '9')",
 		  "bob@a.test", "x@b.test", true },
-		{ SETTING "('bob@a.test', 'threshold.spam_reject', '9')", "bob@a.test", "eve@a.test", false },
-		{ SETTING "('a.test', 'threshold.spam_reject', '9')", "x@a.test", "x@alias.test", true },
+		{ SETTING "('bob@a.test', 'threshold.spam_reject', '9')", "bob@a.test", "eve@a.test",
+		  false },
+		{ SETTING "('a.test', 'threshold.spam_reject', '9')", "x@a.test", "x@alias.test",
+		  true },
 		/* header rules */
 		{ HEADER "('subject', 'x', '', '1', 'enforce')", "x@a.test", "x@b.test", true },
 		{ HEADER "('subject', 'x', 'a.test', '1', 'enforce')", "x@a.test", "x@b.test", false },
-		{ HEADER "('subject', 'x', 'a.test', '1', 'enforce')", "x@a.test", "x@alias.test", true },
+		{ HEADER "('subject', 'x', 'a.test', '1', 'enforce')", "x@a.test", "x@alias.test",
+		  true },
 		{ HEADER "('subject', 'x', 'a.test', '1', 'off')", "x@a.test", "x@b.test", true },
-		{ HEADER "('subject', 'x', 'bob@a.test', '1', 'enforce')", "bob@a.test", "eve@a.test", false },
-		{ HEADER "('subject', 'x', 'a.test', '1', 'enforce'), ('subject', 'y', 'bob@a.test', '1', 'enforce')",
+		{ HEADER "('subject', 'x', 'bob@a.test', '1', 'enforce')", "bob@a.test", "eve@a.test",
+		  false },
+		{ HEADER "('subject', 'x', 'a.test', '1', 'enforce'), ('subject', 'y',"
+		  " 'bob@a.test', '1', 'enforce')",
 		  "bob@a.test", "eve@a.test", false },
-		{ HEADER "('subject', 'x', 'a.test', '1', 'enforce'), ('subject', 'x', 'b.test', '1', 'enforce')",
+		{ HEADER "('subject', 'x', 'a.test', '1', 'enforce'), ('subject', 'x', 'b.test',"
+		  " '1', 'enforce')",
 		  "x@a.test", "x@b.test", false },	/* of two rows, though they say the same */
 	};
 
@@ -179,13 +188,15 @@ test_inside(void **state)
 		{ SETTING "('', 'spam.header', 'X-Spam-Score')", true, true },
 		{ SETTING "('', 'spam.spamd', 'h:783'), ('a.test', 'spam.mode', 'off')", true, false },
 		{ SETTING "('', 'spam.spamd', 'h:783'), ('a.test', 'virus.mode', 'off')", true, true },
-		{ SETTING "('', 'virus.clamd', 'h:783'), ('', 'virus.mode', 'off'), ('a.test', 'virus.mode', 'shadow')",
+		{ SETTING "('', 'virus.clamd', 'h:783'), ('', 'virus.mode', 'off'), ('a.test',"
+		  " 'virus.mode', 'shadow')",
 		  false, true },
 		{ HEADER "('subject', 'x', '', '1', 'enforce')", true, true },
 		{ HEADER "('subject', 'x', 'a.test', '1', 'enforce')", false, true },
 		{ HEADER "('subject', 'x', 'b.test', '1', 'enforce')", false, false },
 		{ HEADER "('subject', 'x', '', '1', 'off')", false, false },
-		{ HEADER "('subject', 'x', '', '1', 'enforce');" SETTING "('a.test', 'header.mode', 'off')", true, false },
+		{ HEADER "('subject', 'x', '', '1', 'enforce');" SETTING "('a.test',"
+		  " 'header.mode', 'off')", true, false },
 	};
 
 	for (size_t i = 0; i < COUNT(row); i++) {
@@ -212,7 +223,8 @@ test_scope_holds(void **state)
 		bool		 want;
 	} row[] = {
 		{ "", "x@a.test", true }, { "", "", true }, { "a.test", "x@A.test", true },
-		{ "a.test", "x@b.test", false }, { "a.test", "x@sub.a.test", false }, { "a.test", "", false },
+		{ "a.test", "x@b.test", false }, { "a.test", "x@sub.a.test", false }, { "a.test", "",
+		  false },
 		{ "bob@a.test", "Bob@a.test", true }, { "bob@a.test", "\"bob\"@a.test", true },
 		{ "bob@a.test", "eve@a.test", false }, { "bob@a.test", "bob@alias.test", true },
 		{ "a.test", "x@alias.test", true }, { "alias.test", "x@alias.test", true },
@@ -244,7 +256,8 @@ test_many(void **state)
 	    "INSERT INTO setting (scope, name, value) SELECT name, 'threshold.tag',"
 	    " abs(random() % 5) FROM domain;"
 	    "INSERT INTO setting (scope, name, value) SELECT 'bob@' || name, 'spf.fail', 'off' FROM domain;"
-	    "INSERT INTO header (name, pattern, scope, verdict) SELECT 'subject', 'x', name, '1' FROM domain"
+	    "INSERT INTO header (name, pattern, scope, verdict) SELECT 'subject', 'x', name, '1'"
+	    " FROM domain"
 	    " WHERE name LIKE 'd1__.test'");
 	start = clock();
 	set = rulesdb_read(t);
@@ -262,8 +275,8 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rulesdb_setup, rulesdb_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_policies), T(test_scoped), cmocka_unit_test(test_classes), cmocka_unit_test(test_inside),
-		T(test_scope_holds), T(test_many),
+		T(test_policies), T(test_scoped), cmocka_unit_test(test_classes),
+		cmocka_unit_test(test_inside), T(test_scope_holds), T(test_many),
 	};
 
 	return cmocka_run_group_tests_name("rules_scope", tests, NULL, NULL);

@@ -111,7 +111,8 @@ test_upgrade_v1(void **state)
 	size_t gone;
 
 	upgrade(t, 1, v1_rows);
-	rulesdb_expect_text(t->path, "SELECT name, steps, jitter, lifetime, warn_after, at_end FROM schedule"
+	rulesdb_expect_text(t->path, "SELECT name, steps, jitter, lifetime, warn_after, at_end"
+	    " FROM schedule"
 	    " ORDER BY name",
 	    "default|1m 5m 15m 30m 1h*|20|40d||quarantine|quick|5s 10s*|0|2d||quarantine|");
 	rulesdb_expect_text(t->path, "SELECT name, primaries, recipients, schedule, tls, client, bounce,"
@@ -180,8 +181,10 @@ test_refused(void **state)
 		  "domain c.test: primaries: `h:0'" },
 		{ 1, "INSERT INTO domain (name, primaries, tls) VALUES ('c.test', 'h', 'pinned')",
 		  "domain.tls_pin must be" },
-		{ 1, "INSERT INTO recipient VALUES ('none.test', 'x')", "there is no domain `none.test'" },
-		{ 1, "DELETE FROM schedule WHERE name = 'default'", "schedule default: the row is missing" },
+		{ 1, "INSERT INTO recipient VALUES ('none.test', 'x')",
+		  "there is no domain `none.test'" },
+		{ 1, "DELETE FROM schedule WHERE name = 'default'",
+		  "schedule default: the row is missing" },
 		{ 1, "PRAGMA ignore_check_constraints = ON; INSERT INTO setting VALUES ('x', '1')",
 		  "setting.name must be one of" },
 		{ 1, "DROP TABLE recipient", "no such table" },
@@ -193,7 +196,8 @@ test_refused(void **state)
 		  "setting global.hop_limit: value: 0 is not between" },
 		{ 2, "PRAGMA ignore_check_constraints = ON; INSERT INTO setting VALUES ('x', '1')",
 		  "setting.name must be one of" },
-		{ 2, "INSERT INTO recipient VALUES ('none.test', 'x')", "there is no domain `none.test'" },
+		{ 2, "INSERT INTO recipient VALUES ('none.test', 'x')",
+		  "there is no domain `none.test'" },
 		{ 2, "DROP TABLE mx_domain; CREATE TABLE mx_domain (name, serve); INSERT INTO mx_domain"
 		  " VALUES ('a.test', 'ask')", "mx_domain.serve must be always or never" },
 	};
