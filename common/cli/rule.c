@@ -1,5 +1,5 @@
 /*
- * rule.c -- holdfast rule: settings, and rows of each kind.
+ * rule.c -- holdfast rule set, unset, add, remove.
  *
  * What kinds and settings there are, and what may stand in them, comes from
  * rules_kind.c and rules_setting.c.
@@ -11,22 +11,21 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "common/addr.h"
 #include "common/buf.h"
 #include "common/cli/access.h"
 #include "common/cli/commands.h"
 #include "common/cli/out.h"
-#include "common/conf.h"
+#include "common/cli/rule.h"
 #include "common/rules_kind.h"
 #include "common/rules_screen.h"
 #include "common/rules_setting.h"
 
-#define NAMES_MAX	128
-
 /* --- names ---------------------------------------------------------------- */
 
-/* Tells that there is no such thing, and what is near (NULL: nothing). Returns EX_USAGE. */
-static int
-no_such(const struct cli *c, const char *what, const char *given, const char *near, const char *how)
+int
+rule_no_such(const struct cli *c, const char *what, const char *given, const char *near,
+    const char *how)
 {
 	return cli_usage(c, "there is no %s `%s'%s%s%s; `holdfast rule list%s' shows all", what, given,
 	    near != NULL ? ", perhaps `" : "", near != NULL ? near : "", near != NULL ? "'" : "", how);
@@ -35,14 +34,14 @@ no_such(const struct cli *c, const char *what, const char *given, const char *ne
 static const struct rules_kind *
 find_kind(const struct cli *c, const char *given)
 {
-	const char *names[NAMES_MAX];
+	const char *names[RULE_NAMES_MAX];
 	const struct rules_kind *k = rules_kind_find(given);
 
 	if (k != NULL)
 		return k;
 	for (size_t i = 0; i < rules_nkinds; i++)
 		names[i] = rules_kinds[i].name;
-	(void)no_such(c, "kind", given, cli_nearest(given, names, rules_nkinds), "");
+	(void)rule_no_such(c, "kind", given, cli_nearest(given, names, rules_nkinds), "");
 	return NULL;
 }
 
@@ -50,7 +49,7 @@ find_kind(const struct cli *c, const char *given)
 static const char *
 near_setting(const char *given)
 {
-	const char *names[NAMES_MAX];
+	const char *names[RULE_NAMES_MAX];
 
 	for (size_t i = 0; i < rules_nsettings; i++) {
 		names[i] = rules_settings_all[i].name;
@@ -66,191 +65,8 @@ find_setting(const struct cli *c, const char *given)
 	const struct rules_setting *t = rules_setting_find(given);
 
 	if (t == NULL)
-		(void)no_such(c, "setting", given, near_setting(given), " settings");
+		(void)rule_no_such(c, "setting", given, near_setting(given), " settings");
 	return t;
-}
-
-static bool
-is_group(const char *word)
-{
-	for (size_t i = 0; i < rules_nsettings; i++)
-		if (rules_setting_in(&rules_settings_all[i], word))
-			return true;
-	return false;
-}
-
-/* A word that `rule list' does not know. Returns EX_USAGE. */
-static int
-no_such_list(const struct cli *c, const char *given)
-{
-	const char *names[NAMES_MAX] = { "settings" };
-	char *groups[NAMES_MAX];
-	size_t n = 1, ngroups = 0;
-	int status;
-
-	for (size_t i = 0; i < rules_nkinds; i++)
-		names[n++] = rules_kinds[i].name;
-	for (size_t i = 0; i < rules_nsettings; i++) {
-		const char *name = rules_settings_all[i].name;
-
-		if (i > 0 && rules_setting_in(&rules_settings_all[i], groups[ngroups - 1]))
-			continue;
-		groups[ngroups] = xstrndup(name, strcspn(name, "."));
-		names[n++] = groups[ngroups++];
-	}
-	status = no_such(c, "kind or group of settings", given, cli_nearest(given, names, n), "");
-	while (ngroups > 0)
-		free(groups[--ngroups]);
-	return status;
-}
-
-/* --- list: settings --------------------------------------------------------- */
-
-struct listed_settings {
-	const struct cli	*c;
-	struct out_table	*t;
-	const char		*group;		/* NULL: all */
-};
-
-static void
-one_setting(const struct listed_settings *l, const struct rules_setting *s, const char *scope,
-    const char *value, const char *standard)
-{
-	if (l->c->json) {
-		out_json(json_pack("{s:s,s:s,s:o,s:o,s:s,s:s,s:s}", "kind", "setting", "name", s->name,
-		    "scope", out_string(scope), "value", out_string(value), "default", standard, "unit",
-		    s->unit, "help", s->help));
-		return;
-	}
-	out_cell(l->t, s->name);
-	out_cell(l->t, scope);
-	out_cell(l->t, *value != '\0' ? value : "-");
-	out_cell(l->t, *standard != '\0' ? standard : "-");
-	out_cell(l->t, s->unit);
-	out_cell(l->t, s->help);
-}
-
-static void
-list_settings(const struct cli *c, const struct ruleset *set, const char *group)
-{
-	static const char *const headings[] = { "SETTING", "FOR", "VALUE", "DEFAULT", "UNIT",
-		"WHAT IT IS" };
-	struct listed_settings l = { c, c->json ? NULL : out_table_new(headings, 6, "llllll"), group };
-
-	for (size_t i = 0; i < rules_nsettings; i++) {
-		const struct rules_setting *s = &rules_settings_all[i];
-		char *value;
-
-		if (group != NULL && !rules_setting_in(s, group))
-			continue;
-		value = rules_setting_format(s, ruleset_settings(set), ruleset_policy(set, ""));
-		one_setting(&l, s, "", value, s->initial);
-		free(value);
-		for (size_t k = 0; k < ruleset_nscoped(set); k++) {
-			const struct rules_setting *of;
-			const char *scope, *own;
-
-			ruleset_scoped_at(set, k, &of, &scope, &own);
-			if (of == s)
-				one_setting(&l, s, scope, own, s->initial);
-		}
-	}
-	if (l.t != NULL)
-		out_table_print(&l.t, c);
-}
-
-/* --- list: rows -------------------------------------------------------------- */
-
-struct listed_rows {
-	const struct cli	*c;
-	struct out_table	*t;
-	size_t			 n;
-};
-
-/* Its columns are the headings. */
-static struct out_table *
-table_of(const struct rules_kind *k)
-{
-	static const char align[] = "llllllllll";
-	_Static_assert(sizeof(align) == RULES_COLUMNS_MAX + 1, "a letter for each column");
-	const char *headings[RULES_COLUMNS_MAX];
-	char upper[RULES_COLUMNS_MAX][32];
-	size_t n = rules_kind_ncolumns(k);
-
-	for (size_t i = 0; i < n; i++) {
-		const char *name = k->column[i].name;
-		size_t j = 0;
-
-		for (; name[j] != '\0' && j < sizeof(upper[i]) - 1; j++)
-			upper[i][j] = name[j] == '_' ? '_' : (char)(name[j] - 'a' + 'A');
-		upper[i][j] = '\0';
-		headings[i] = upper[i];
-	}
-	return out_table_new(headings, n, align);
-}
-
-static void
-one_row(void *arg, const struct rules_kind *k, const char *const *value)
-{
-	struct listed_rows *l = arg;
-	size_t n = rules_kind_ncolumns(k);
-	json_t *o;
-
-	if (l->n++ == 0 && !l->c->json) {
-		(void)printf("%s: %s\n", k->name, k->help);
-		l->t = table_of(k);
-	}
-	if (!l->c->json) {
-		for (size_t i = 0; i < n; i++)
-			out_cell(l->t, value[i]);
-		return;
-	}
-	o = json_pack("{s:s}", "kind", k->name);
-	for (size_t i = 0; i < n; i++)
-		json_object_set_new(o, k->column[i].name, out_string(value[i]));
-	out_json(o);
-}
-
-static int
-list_kind(struct cli *c, const struct rules_kind *k, bool apart, size_t *n)
-{
-	struct listed_rows l = { .c = c };
-	char *why = NULL;
-	int status;
-
-	if (apart && !c->json)
-		(void)putchar('\n');
-	status = cli_read_failed(rules_kind_each(cli_conf(c)->rules_db, k, one_row, &l, &why), &why);
-	if (l.t != NULL)
-		out_table_print(&l.t, c);
-	*n = l.n;
-	return status;
-}
-
-static int
-list(struct cli *c)
-{
-	const char *word = c->argc > 0 ? c->argv[0] : NULL;
-	bool settings = word == NULL || strcmp(word, "settings") == 0;
-	bool group = word != NULL && is_group(word);
-	const struct rules_kind *k = word != NULL && !settings ? rules_kind_find(word) : NULL;
-	struct ruleset *set = NULL;
-	int status;
-	size_t n = 0;
-
-	if (word != NULL && !settings && k == NULL && !group)
-		return no_such_list(c, word);
-	/* `header' and some others are both, a kind and a group of settings. */
-	if ((status = cli_rules(c, &set)) != EX_OK)
-		return status;
-	if (settings || group)
-		list_settings(c, set, group ? word : NULL);
-	ruleset_unref(&set);
-	if (k != NULL)
-		return list_kind(c, k, group, &n);
-	for (size_t i = 0; status == EX_OK && word == NULL && i < rules_nkinds; i++)
-		status = list_kind(c, &rules_kinds[i], true, &n);
-	return status;
 }
 
 /* --- settings ------------------------------------------------------------ */
@@ -275,6 +91,20 @@ scope_of(const struct cli *c)
 	return scope != NULL ? scope : "";
 }
 
+/* What is right in itself and yet may not be as meant. */
+static void
+warn_scope(struct cli *c, const char *scope)
+{
+	const char *domain = strchr(scope, '@') != NULL ? addr_domain(scope) : scope;
+	struct ruleset *set = NULL;
+
+	if (*scope == '\0' || cli_rules(c, &set) != EX_OK)
+		return;
+	if (ruleset_domain(set, domain) == NULL && ruleset_nmx_networks(set) == 0)
+		cli_note("%s is not served here; this counts once it is", domain);
+	ruleset_unref(&set);
+}
+
 static int
 set(struct cli *c)
 {
@@ -290,7 +120,10 @@ set(struct cli *c)
 		return status;
 	status = cli_edit_failed(rules_edit_setting_set(e, t->name, scope, c->argv[1], &why), &why);
 	rules_edit_close(&e);
-	return status == EX_OK ? show_setting(c, t->name, scope, c->argv[1], true) : status;
+	if (status != EX_OK)
+		return status;
+	warn_scope(c, scope);
+	return show_setting(c, t->name, scope, c->argv[1], true);
 }
 
 /* What holds now that it has none of its own. */
@@ -398,7 +231,10 @@ add(struct cli *c)
 		return status;
 	status = cli_edit_failed(rules_edit_kind_put(e, k, value, &added, &why), &why);
 	rules_edit_close(&e);
-	return status == EX_OK ? tell(c, added ? "added" : "changed", k, value) : status;
+	if (status != EX_OK)
+		return status;
+	warn_scope(c, scope_of(c));
+	return tell(c, added ? "added" : "changed", k, value);
 }
 
 /* Of the words of `add' those that are in the key. */
@@ -451,13 +287,6 @@ static const struct cli_option row_options[] = {
 	{ NULL, NULL, NULL }
 };
 
-const struct command command_rule_list = {
-	.name = "rule list", .args = "[KIND | settings | GROUP]",
-	.help = "List settings and rows: all, one kind, or the settings of a group like spf.",
-	.examples = "holdfast rule list\nholdfast rule list settings\nholdfast rule list spf\n"
-		    "holdfast rule list limits",
-	.min_args = 0, .max_args = 1, .run = list,
-};
 const struct command command_rule_set = {
 	.name = "rule set", .args = "NAME VALUE",
 	.help = "Change a setting, for everybody or for one domain or address.",
