@@ -9,10 +9,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "common/clock.h"
 #include "milter/message.h"
 #include "milter/scan.h"
@@ -207,6 +209,39 @@ test_rspamd(void **state)
 
 	(void)state;
 	parse_all(scan_rspamd_parse, table, COUNT(table));
+}
+
+/* The milter's threads have small stacks (main.c): nested as deep as it may be, JSON must not exhaust one. */
+static void *
+parse_deep(void *arg)
+{
+	struct scan_result r = { .found = false };
+	struct buf b = BUF_INIT;
+	char used[128 * 1024];		/* by who called us */
+
+	memset(used, 1, sizeof(used));
+	for (int i = 0; i < 100000; i++)
+		buf_puts(&b, arg);
+	assert_int_equal(-used[99], scan_rspamd_parse(b.data, b.len, &r));
+	buf_free(&b);
+	return NULL;
+}
+
+static void
+test_deep(void **state)
+{
+	static char array[] = "[", object[] = "{\"a\":", *const all[] = { array, object };
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(0, pthread_attr_init(&attr));
+	assert_int_equal(0, pthread_attr_setstacksize(&attr, 512 * 1024));
+	for (size_t i = 0; i < COUNT(all); i++) {
+		assert_int_equal(0, pthread_create(&thread, &attr, parse_deep, all[i]));
+		assert_int_equal(0, pthread_join(thread, NULL));
+	}
+	(void)pthread_attr_destroy(&attr);
 }
 
 /* --- over a socket ---------------------------------------------------------------- */
@@ -476,6 +511,7 @@ main(void)
 		cmocka_unit_test(test_clamd),
 		cmocka_unit_test(test_spamd),
 		cmocka_unit_test(test_rspamd),
+		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_bad_peers),
 		cmocka_unit_test(test_away),
 		cmocka_unit_test(test_questions),
