@@ -13,6 +13,9 @@
 static const struct check *const table[] = {
 	&check_recipient,
 	&check_size,
+	&check_header,
+	&check_virus,
+	&check_spam,
 };
 
 const struct check *const *

@@ -1,18 +1,22 @@
 # milter
 noinst_LIBRARIES += libchecks.a
 libchecks_a_SOURCES = milter/argv.c milter/argv.h milter/callbacks.c milter/callbacks.h \
-	milter/check_recipient.c milter/check_size.c milter/checks.c milter/checks.h \
-	milter/counters.c milter/counters.h milter/host.c milter/host.h milter/message.c milter/message.h \
+	milter/check_header.c milter/check_recipient.c milter/check_size.c milter/check_spam.c \
+	milter/check_virus.c milter/checks.c milter/checks.h \
+	milter/complaints.c milter/complaints.h milter/counters.c milter/counters.h milter/host.c milter/host.h milter/message.c milter/message.h \
 	milter/derived.c milter/derived.h \
 	milter/engine.c milter/engine.h milter/handover.c milter/handover.h \
 	milter/lmtp_client.c milter/lmtp_client.h milter/service.c milter/service.h \
 	milter/session.c milter/session.h milter/session_answer.c milter/session_message.c \
 	milter/session_screen.c milter/session_private.h milter/trace.c milter/trace.h
+# content scanners
+libchecks_a_SOURCES += milter/scan.c milter/scan.h milter/scan_check.c milter/scan_check.h \
+	milter/scan_clamd.c milter/scan_io.c milter/scan_io.h milter/scan_rspamd.c milter/scan_spamd.c
 
 # For checks that live outside of this tree.
 pkginclude_HEADERS = milter/holdfast/check.h
 
 sbin_PROGRAMS += holdfast-milter
 holdfast_milter_SOURCES = milter/main.c
-holdfast_milter_LDADD = libchecks.a $(COMMON_LIBS) $(MILTER_LIBS)
+holdfast_milter_LDADD = libchecks.a $(COMMON_LIBS) $(CURL_LIBS) $(MILTER_LIBS)
 dist_man_MANS += packaging/man/holdfast-milter.8

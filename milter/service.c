@@ -19,6 +19,7 @@
 #include "common/conf.h"
 #include "common/dns.h"
 #include "milter/checks.h"
+#include "milter/complaints.h"
 #include "milter/counters.h"
 #include "milter/derived.h"
 #include "milter/lmtp_client.h"
@@ -43,6 +44,7 @@ struct service {
 	struct dns	*dns;
 	struct derived	*derived;
 	struct counters	*counters;
+	struct complaints *complaints;
 	unsigned	 running;
 	int64_t		 last_end;	/* clock_mono_ms() of the last transaction's end; 0 none */
 	bool		 draining;
@@ -82,6 +84,7 @@ service_new(struct conf *conf, struct rules *rules, char **why)
 	s->dns = dns;
 	s->derived = derived_new(dns);
 	s->counters = counters_new();
+	s->complaints = complaints_new();
 
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_condattr_init(&attr);
@@ -106,6 +109,7 @@ service_free(struct service **sp)
 	service_unref(s, &setup);
 	derived_free(&s->derived);
 	counters_free(&s->counters);
+	complaints_free(&s->complaints);
 	dns_free(&s->dns);
 	(void)pthread_cond_destroy(&s->idle);
 	(void)pthread_mutex_destroy(&s->lock);
@@ -170,6 +174,12 @@ struct counters *
 service_counters(const struct service *s)
 {
 	return s->counters;
+}
+
+struct complaints *
+service_complaints(const struct service *s)
+{
+	return s->complaints;
 }
 
 const struct check *const *

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct check;
+struct complaints;
 struct conf;
 struct counters;
 struct derived;
@@ -36,6 +37,7 @@ void		 service_unref(struct service *, struct setup **);
 struct rules	*service_rules(const struct service *);
 struct derived	*service_derived(const struct service *);
 struct counters	*service_counters(const struct service *);
+struct complaints *service_complaints(const struct service *);
 /* All checks, cheapest first; the same for the whole run of the program. */
 const struct check *const *service_checks(const struct service *, size_t *n);
 

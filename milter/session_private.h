@@ -42,6 +42,8 @@ struct txn {
 	const char	**address;	/* lent from env */
 	size_t		 nforeign;	/* recipients that are not ours */
 	uint64_t	 limit;		/* the smallest size limit of ours; 0 none */
+	uint64_t	 cut;		/* bytes beyond which it will be refused, so that they are kept
+					 * nowhere; 0 none */
 	unsigned	 class;		/* of the first recipient, and so of all */
 	uint32_t	 skip;		/* what exceptions skip for every one of them */
 	int		 score;		/* hundredths: the highest among them */

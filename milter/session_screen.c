@@ -11,12 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/conf.h"
 #include "milter/counters.h"
 #include "milter/host.h"
 #include "milter/message.h"
 #include "milter/service.h"
 #include "milter/session_private.h"
+
+/*
+ * ms that all checks together have at the end of a message. MTAs wait 300 s for our answer, and the
+ * hand-over (HANDOVER_BUDGET) comes after it.
+ */
+#define EOM_BUDGET	220000
 
 /* One run of the engine. */
 struct screening {
@@ -84,7 +91,8 @@ told(void *arg, const struct check *check, enum rules_mode mode, const struct ve
 		return;
 	if (mode == MODE_ENFORCE) {
 		count(sc, v->check, COUNT_HIT);
-		note(&sc->s->txn, v);
+		if (check != NULL)		/* the threshold is in `score' and `fate' */
+			note(&sc->s->txn, v);
 	} else {
 		count(sc, v->check, COUNT_WOULD);
 		session_log_shadow(sc->s, sc->to, sc->stage, v);
@@ -159,6 +167,7 @@ session_screen_eom(struct session *s, struct ruleset *rules, struct verdict *out
 	sc.to = t->env.nrcpt == 1 ? t->address[0] : "*";
 	sc.skip = t->skip;
 	sc.view.score = t->score;
+	sc.host.deadline = clock_mono_ms() + EOM_BUDGET;
 	if (t->message != NULL)
 		sc.view.message = message_view(t->message);
 	run(&sc, rules, out);
