@@ -13,6 +13,7 @@
 static const struct check *const table[] = {
 	&check_recipient,
 	&check_size,
+	&check_spf,
 };
 
 const struct check *const *

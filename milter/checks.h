@@ -12,6 +12,7 @@
 
 extern const struct check check_recipient;
 extern const struct check check_size;
+extern const struct check check_spf;
 
 /* In order of cost; among equals in the order of the table. */
 const struct check *const *checks_table(size_t *n);

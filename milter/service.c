@@ -43,6 +43,7 @@ struct service {
 	struct dns	*dns;
 	struct derived	*derived;
 	struct counters	*counters;
+	struct spf	*spf;		/* lent */
 	unsigned	 running;
 	int64_t		 last_end;	/* clock_mono_ms() of the last transaction's end; 0 none */
 	bool		 draining;
@@ -170,6 +171,18 @@ struct counters *
 service_counters(const struct service *s)
 {
 	return s->counters;
+}
+
+void
+service_use_spf(struct service *s, struct spf *spf)
+{
+	s->spf = spf;
+}
+
+struct spf *
+service_spf(const struct service *s)
+{
+	return s->spf;
 }
 
 const struct check *const *
