@@ -11,8 +11,8 @@ libchecks_a_SOURCES = milter/argv.c milter/argv.h milter/authres.c milter/authre
 # SPF: our side, the process that evaluates, the DNS for libspf2
 libchecks_a_SOURCES += milter/spf.c milter/spf.h milter/spf_budget.c milter/spf_budget.h milter/spf_child.c \
 	milter/spf_dns.c milter/spf_dns.h milter/spf_eval.c milter/spf_eval.h milter/spf_macro.c \
-	milter/spf_macro.h milter/spf_private.h milter/spf_proto.c milter/spf_proto.h milter/spf_record.c \
-	milter/spf_record.h
+	milter/spf_macro.h milter/spf_private.h milter/spf_proto.c milter/spf_proto.h milter/spf_rdata.c \
+	milter/spf_rdata.h milter/spf_record.c milter/spf_record.h
 CHECKS_LIBS = libchecks.a $(COMMON_LIBS) $(MILTER_LIBS) $(SPF_LIBS)
 
 # For checks that live outside of this tree.

@@ -21,6 +21,7 @@
 #include "common/rules_screen.h"
 #include "milter/authres.h"
 #include "milter/check_spf.h"
+#include "milter/checks.h"
 #include "milter/message.h"
 #include "milter/service.h"
 #include "milter/session_private.h"
@@ -301,9 +302,11 @@ passes(struct session *s, struct session_answer *a)
 	ruleset_unref(&rules);
 	if (v.action != VERDICT_REJECT && t->message != NULL && message_fault(t->message) != NULL)
 		check_defer(&v, 452, "4.3.1", "Insufficient system storage", message_fault(t->message));
-	if (t->nforged > TXN_FORGED_MAX)
+	if (t->nforged > TXN_FORGED_MAX) {
 		check_reject(&v, 554, "5.6.0", "Too many results of authentication that bear our name",
 		    "forged results");
+		v.check = check_spf.name;
+	}
 	/* Rules that came while the message did: its bytes are with queued already. */
 	if (t->message == NULL && (v.action == VERDICT_TAG || v.action == VERDICT_QUARANTINE))
 		check_defer(&v, 451, "4.3.0", "Rules have changed, try again later", "new rules");

@@ -49,7 +49,7 @@ struct spf {
 	pthread_cond_t	 settled;	/* an answer, or the end */
 	TAILQ_HEAD(, pending) pending;
 	uint64_t	 next_id;
-	bool		 listening, gone;
+	bool		 listening, gone, nonsense;
 	pthread_t	 thread;
 };
 
@@ -131,6 +131,15 @@ on_death(struct spf *s, int status)	/* under the lock */
 			 "another is started", WEXITSTATUS(status), n);
 }
 
+/* Said once: whoever has taken the child over could fill the log. */
+static void
+on_nonsense(struct spf *s)
+{
+	if (!s->nonsense)
+		log_error("spf: an answer of the process that evaluates makes no sense");
+	s->nonsense = true;
+}
+
 static void *
 reader(void *arg)
 {
@@ -144,7 +153,7 @@ reader(void *arg)
 			continue;
 		(void)pthread_mutex_lock(&s->lock);
 		if (spf_proto_read(packet, (size_t)n, &m) == -1 || m.type == SPF_MESSAGE_QUERY)
-			log_warn("spf: an answer that makes no sense");
+			on_nonsense(s);
 		else if (m.type == SPF_MESSAGE_ANSWER)
 			on_answer(s, &m);
 		else

@@ -141,22 +141,16 @@ watch(struct worker *w)
 	}
 }
 
-static void
-limit(int resource, rlim_t n)
-{
-	struct rlimit rl = { n, n };
-
-	(void)setrlimit(resource, &rl);
-}
+#define LIMIT(resource, n)	(void)setrlimit((resource), &(const struct rlimit){ (n), (n) })
 
 /* What an intruder would find here is little, and little he may have. */
 static void
 confine(void)
 {
-	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_NOFILE, FILES);
+	LIMIT(RLIMIT_CORE, 0);
+	LIMIT(RLIMIT_NOFILE, FILES);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	limit(RLIMIT_AS, MEMORY);	/* the sanitizers reserve terabytes */
+	LIMIT(RLIMIT_AS, MEMORY);	/* the sanitizers reserve terabytes */
 #endif
 #ifdef M_ARENA_MAX
 	(void)mallopt(M_ARENA_MAX, 2);	/* each reserves 64 MiB of addresses */

@@ -16,7 +16,6 @@
 #include <sys/types.h>
 
 #include <arpa/nameser.h>
-#include <ctype.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <spf2/spf.h>
@@ -30,9 +29,8 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "milter/spf_budget.h"
+#include "milter/spf_rdata.h"
 #include "milter/spf_record.h"
-
-#define POINTER_NAME_SIZE	80	/* "f.e.d.c. … .ip6.arpa" */
 
 struct spf_dns {
 	SPF_dns_server_t	 layer;
@@ -137,48 +135,7 @@ count_void(struct spf_dns *d, const char *name, const struct dns_answer *a)
 		stop(d, SPF_PERMERROR, "too many DNS look-ups without an answer");
 }
 
-/*
- * The name in RDATA at data[at], lower case. dns_name() takes host names only; here a name is good for nothing
- * but another question, and may be as odd as the DNS allows. False: malformed, or not even text, or the root.
- */
-static bool
-read_name(const struct dns_rr *rr, size_t at, char name[DNS_NAME_MAX])
-{
-	size_t out = 0, n;
-
-	for (; at < rr->len && (n = rr->data[at]) != 0; at += n + 1) {
-		if (n > 63 || n >= rr->len - at || out + (out > 0) + n >= DNS_NAME_MAX)
-			return false;
-		if (out > 0)
-			name[out++] = '.';
-		for (size_t i = 1; i <= n; i++) {
-			unsigned char c = rr->data[at + i];
-
-			if (c < 0x20 || c > 0x7e || c == '.')
-				return false;
-			name[out++] = (char)tolower(c);
-		}
-	}
-	name[out] = '\0';
-	return at < rr->len && out > 0;
-}
-
 /* --- the client's names, for %{p} (7.3, 5.5) ------------------------------------------- */
-
-static void
-pointer_name(const struct spf_dns *d, char out[POINTER_NAME_SIZE])
-{
-	const uint8_t *c = d->client;
-	size_t at = 0;
-
-	if (!d->env->ipv6) {
-		(void)snprintf(out, POINTER_NAME_SIZE, "%u.%u.%u.%u.in-addr.arpa", c[3], c[2], c[1], c[0]);
-		return;
-	}
-	for (size_t i = 16; i-- > 0; at += 4)
-		(void)snprintf(out + at, POINTER_NAME_SIZE - at, "%x.%x.", c[i] & 15u, c[i] >> 4u);
-	(void)snprintf(out + at, POINTER_NAME_SIZE - at, "ip6.arpa");
-}
 
 static bool
 leads_to_client(struct spf_dns *d, const char *name)
@@ -198,15 +155,15 @@ leads_to_client(struct spf_dns *d, const char *name)
 static void
 find_names(struct spf_dns *d)
 {
-	char pointer[POINTER_NAME_SIZE], name[DNS_NAME_MAX];
+	char pointer[SPF_POINTER_SIZE], name[DNS_NAME_MAX];
 	struct dns_answer a;
 
 	d->names_known = true;
-	pointer_name(d, pointer);
+	spf_rdata_pointer(d->client, d->env->ipv6, pointer);
 	if (!ask(d, pointer, DNS_PTR, true, &a))
 		return;
 	for (size_t i = 0; i < a.n && i < SPF_NAMES_MAX; i++)
-		if (read_name(&a.rr[i], 0, name) && leads_to_client(d, name))
+		if (spf_rdata_name(&a.rr[i], 0, name) && leads_to_client(d, name))
 			d->name[d->nnames++] = xstrdup(name);
 	dns_answer_clear(&a);
 }
@@ -236,38 +193,6 @@ client_name(struct spf_dns *d, const char *domain)
 }
 
 /* --- records ------------------------------------------------------------------------------ */
-
-/* 3.3: the strings of a TXT record are one. */
-static void
-join_strings(const struct dns_rr *rr, struct buf *out)
-{
-	size_t at = 0, n;
-
-	buf_clear(out);
-	while (at < rr->len && (n = rr->data[at]) < rr->len - at) {
-		buf_put(out, rr->data + at + 1, n);
-		at += n + 1;
-	}
-}
-
-/* 4.5: how many of them are policies; the last one's text. */
-static size_t
-choose(const struct dns_answer *a, struct buf *policy)
-{
-	struct buf text = BUF_INIT;
-	size_t n = 0;
-
-	for (size_t i = 0; i < a->n; i++) {
-		join_strings(&a->rr[i], &text);
-		if (!spf_record_is(buf_str(&text), text.len))
-			continue;
-		buf_clear(policy);
-		buf_put(policy, text.data, text.len);
-		n++;
-	}
-	buf_free(&text);
-	return n;
-}
 
 /* The policy of name, as libspf2 gets it; its number among the pieces, or -1 and the check is decided. */
 static int
@@ -338,7 +263,7 @@ answer_policy(struct spf_dns *d, const char *asked, const char *name, bool first
 
 	if (first ? !ask(d, name, DNS_TXT, false, &a) : !ask_for_term(d, name, DNS_TXT, false, &a))
 		return no_answer(d, asked, ns_t_txt);
-	n = choose(&a, &policy);
+	n = spf_rdata_policy(&a, &policy);
 	if (first && n == 0)
 		stop(d, SPF_NONE, "");
 	if (!first)
@@ -407,7 +332,7 @@ answer_mx(struct spf_dns *d, const char *asked, const char *name, char mark)
 	rr = new_answer(d, asked, ns_t_mx, d->stopped ? TRY_AGAIN :
 	    a.status == DNS_OK ? NETDB_SUCCESS : HOST_NOT_FOUND);
 	for (size_t i = 0; i < a.n && !d->stopped; i++) {
-		if (!read_name(&a.rr[i], 2, host))	/* behind the preference; false for a null MX */
+		if (!spf_rdata_name(&a.rr[i], 2, host))	/* behind the preference; false for a null MX */
 			continue;
 		(void)snprintf(marked, sizeof(marked), "%c%c%s", SPF_MARK,
 		    mark == SPF_MARK_ANY ? SPF_MARK_HOST_ANY : SPF_MARK_HOST, host);
@@ -431,7 +356,7 @@ answer_ptr(struct spf_dns *d, const char *asked, const char *name)
 	    a.status == DNS_OK ? NETDB_SUCCESS : HOST_NOT_FOUND);
 	/* 4.6.4: others than the first ten are ignored. */
 	for (size_t i = 0; i < a.n && i < SPF_NAMES_MAX && !d->stopped; i++) {
-		if (!read_name(&a.rr[i], 0, host))
+		if (!spf_rdata_name(&a.rr[i], 0, host))
 			continue;
 		(void)snprintf(marked, sizeof(marked), "%c%c.%s", SPF_MARK, SPF_MARK_PTR, host);
 		add_text(rr, marked);

@@ -241,7 +241,7 @@ spf_eval_run(struct spf_eval *e, const struct spf_message *q, struct spf_answer 
 		if (!spf_dns_verdict(e->dns, a)) {
 			a->result = result;
 			if (result == SPF_PERMERROR)
-				(void)snprintf(a->why, sizeof(a->why), "include or redirect of a name without a record");
+				(void)snprintf(a->why, sizeof(a->why), "include or redirect that leads nowhere");
 		}
 	}
 	identity_clear(&id);

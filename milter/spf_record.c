@@ -31,8 +31,14 @@
 
 #define VERSION		"v=spf1"
 
-/* Of one piece when libspf2 compiles it (SPF_MAX_MECH_LEN is 511), and of a term beside its name. */
+/*
+ * Octets of one piece when libspf2 compiles it (SPF_MAX_MECH_LEN is 511, all but the last term): of a network, and of a
+ * term beside its name. It goes no deeper than 20 redirects and includes, which only records reach that
+ * consist of hundreds of short ip6; then it is a permerror.
+ */
 #define CHUNK_MAX	480
+#define NETWORK4_SIZE	8
+#define NETWORK6_SIZE	20
 #define TERM_OVERHEAD	24
 
 enum kind {
@@ -338,9 +344,10 @@ close_chunk(struct writer *w, bool last)
 }
 
 static void
-put_term(struct writer *w, const struct buf *term)
+put_term(struct writer *w, const struct term *t, const struct buf *term)
 {
-	size_t size = term->len + TERM_OVERHEAD;
+	size_t size = t->kind == KIND_IP4 ? NETWORK4_SIZE : t->kind == KIND_IP6 ? NETWORK6_SIZE :
+	    term->len + TERM_OVERHEAD;
 
 	if (w->size > 0 && w->size + size > CHUNK_MAX)
 		close_chunk(w, false);
@@ -411,7 +418,7 @@ write_term(struct writer *w, const struct term *t)
 	if (lengths)
 		buf_printf(&out, "/%u//%u", t->cidr4 == 0 ? 32 : t->cidr4,
 		    t->cidr6 == 0 ? 128 : t->cidr6);
-	put_term(w, &out);
+	put_term(w, t, &out);
 	buf_free(&out);
 	return rc;
 }
