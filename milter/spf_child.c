@@ -165,7 +165,6 @@ worker(int fd, const char *resolver)
 	static struct seat seat[THREADS];
 	pthread_attr_t attr;
 	pthread_t thread;
-	sigset_t all;
 	char *why = NULL;
 
 	(void)prctl(PR_SET_NAME, "holdfast-spf", 0, 0, 0);
@@ -173,10 +172,8 @@ worker(int fd, const char *resolver)
 	w.fd = fd;
 	if ((w.dns = dns_new(resolver, "", &why)) == NULL)
 		_exit(EX_CONFIG);
-	(void)sigfillset(&all);
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, STACK);
-	(void)pthread_sigmask(SIG_SETMASK, &all, NULL);
 	for (unsigned i = 0; i < THREADS; i++) {
 		seat[i] = (struct seat){ &w, i };
 		if (pthread_create(&thread, &attr, run_seat, &seat[i]) != 0)
