@@ -10,7 +10,7 @@ libchecks_a_SOURCES = milter/argv.c milter/argv.h milter/authres.c milter/authre
 	milter/session_screen.c milter/session_private.h milter/trace.c milter/trace.h
 # SPF: our side, the process that evaluates, the DNS for libspf2
 libchecks_a_SOURCES += milter/spf.c milter/spf.h milter/spf_budget.c milter/spf_budget.h milter/spf_child.c \
-	milter/spf_dns.c milter/spf_dns.h milter/spf_eval.c milter/spf_eval.h milter/spf_macro.c \
+	milter/spf_dns.c milter/spf_dns.h milter/spf_eval.c milter/spf_eval.h milter/spf_lib.h milter/spf_macro.c \
 	milter/spf_macro.h milter/spf_private.h milter/spf_proto.c milter/spf_proto.h milter/spf_rdata.c \
 	milter/spf_rdata.h milter/spf_record.c milter/spf_record.h
 CHECKS_LIBS = libchecks.a $(COMMON_LIBS) $(MILTER_LIBS) $(SPF_LIBS)

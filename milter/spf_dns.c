@@ -12,15 +12,6 @@
  */
 #include "milter/spf_dns.h"
 
-#include <sys/socket.h>
-#include <sys/types.h>
-
-#include <arpa/nameser.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <spf2/spf.h>
-#include <spf2/spf_dns.h>
-#include <spf2/spf_dns_rr.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +20,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "milter/spf_budget.h"
+#include "milter/spf_lib.h"
 #include "milter/spf_rdata.h"
 #include "milter/spf_record.h"
 

@@ -9,22 +9,16 @@
  */
 #include "milter/spf_eval.h"
 
-#include <sys/socket.h>
-#include <sys/types.h>
-
 #include <arpa/inet.h>
-#include <arpa/nameser.h>
 #include <ctype.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <pthread.h>
-#include <spf2/spf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
 #include "common/idn.h"
+#include "milter/spf_lib.h"
 #include "milter/spf_record.h"
 
 /* Ours are counted in spf_budget.c, over all records. */
