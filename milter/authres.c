@@ -1,9 +1,9 @@
 /*
  * authres.c -- Authentication-Results: headers (RFC 8601).
  *
- * Recognizing a forged one is the delicate half: what a reader behind us might take for our name must not get
- * through. So comments, folds and quotes (RFC 5322 3.2) are read as such, in whatever place they are allowed, case does
- * not matter, and neither does a dot at the end.
+ * Recognizing a forged one is the delicate half: what a reader behind us might take for our name
+ * must not get through. So comments, folds and quotes (RFC 5322 3.2) are read as such, in
+ * whatever place they are allowed, case does not matter, and neither does a dot at the end.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

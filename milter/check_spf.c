@@ -1,8 +1,9 @@
 /*
- * check_spf.c -- may the client send for the sender's domain, and is it the host it says it is? (RFC 7208)
+ * check_spf.c -- may the client send for the sender's domain, and is it the host it says it is?
+ * (RFC 7208)
  *
- * Both identities are asked about once a message, at the same time; what a result amounts to is each
- * recipient's policy:
+ * Both identities are asked about once a message, at the same time; what a result amounts to is
+ * each recipient's policy:
  *
  *	fail		550 5.7.23	(RFC 7372)
  *	softfail, …	points, as a rule
@@ -10,8 +11,8 @@
  *	temperror	451 4.4.3; never 5xx, it may be our own fault (P3)
  *
  * The null sender is the client itself (2.4): then HELO's result is the message's, and a fail is
- * judged by spf.helo_fail. Mail from this host, and from users who have authenticated themselves, is nobody's
- * forgery and not asked about.
+ * judged by spf.helo_fail. Mail from this host, and from users who have authenticated
+ * themselves, is nobody's forgery and not asked about.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

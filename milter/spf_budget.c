@@ -1,9 +1,10 @@
 /*
  * spf_budget.c -- how much of the DNS an SPF evaluation may use (RFC 7208 4.6.4).
  *
- * The RFC counts terms, over all records of an evaluation; libspf2 counts afresh in every include, so
- * that one MAIL FROM could cause thousands of questions. What we see are questions. But each term has one of its own, and what
- * follows from its answer (the addresses of MX hosts, of PTR names) bears the mark that we put there.
+ * The RFC counts terms, over all records of an evaluation; libspf2 counts afresh in every
+ * include, so that one MAIL FROM could cause thousands of questions. What we see are questions.
+ * But each term has one of its own, and what follows from its answer (the addresses of MX hosts,
+ * of PTR names) bears the mark that we put there.
  *
  * The policy itself costs nothing; a term that finds nothing counts once, however many of
  * its parts do.

@@ -3,16 +3,19 @@
  *
  *	milter ── socketpair ── supervisor (no threads, nothing in memory) ── fork ── worker (threads, libspf2)
  *
- * The supervisor is forked while the milter is small and has no thread, so that it can fork at any time itself. The
- * worker's end of the socket is the supervisor's: it outlives a worker, and what waits in it the next one answers.
- * When a worker dies, the supervisor tells the milter, which gives up what was being evaluated (temperror).
+ * The supervisor is forked while the milter is small and has no thread, so that it can fork at
+ * any time itself. The worker's end of the socket is the supervisor's: it outlives a worker, and
+ * what waits in it the next one answers. When a worker dies, the supervisor tells the milter,
+ * which gives up what was being evaluated (temperror).
  *
- * The worker's threads all read from the socket; each question is a datagram, so one of them gets it whole. A thread
- * that does not come to an end is noticed by the main one, which then ends them all.
+ * The worker's threads all read from the socket; each question is a datagram, so one of them
+ * gets it whole. A thread that does not come to an end is noticed by the main one, which then
+ * ends them all.
  *
- * Nothing here outlives the milter: the supervisor dies with it and the worker with the supervisor
- * (PR_SET_PDEATHSIG), and a closed socket ends the worker, too. Signals for the milter's process group and its
- * control group are not for these two: while it finishes its transactions it needs them.
+ * Nothing here outlives the milter: the supervisor dies with it and the worker with the
+ * supervisor (PR_SET_PDEATHSIG), and a closed socket ends the worker, too. Signals for the
+ * milter's process group and its control group are not for these two: while it finishes its
+ * transactions it needs them.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,12 +1,14 @@
 /*
  * spf_dns.c -- the DNS as libspf2 sees it.
  *
- * libspf2 asks a `layer' for its DNS; this is ours. It keeps the budget (spf_budget.c), chooses and rewrites
- * the records (spf_record.c), and ends an evaluation that must not go on: from then on everything that libspf2
- * asks fails, which makes it stop at once, and our verdict counts in place of its own.
+ * libspf2 asks a `layer' for its DNS; this is ours. It keeps the budget (spf_budget.c), chooses
+ * and rewrites the records (spf_record.c), and ends an evaluation that must not go on: from then
+ * on everything that libspf2 asks fails, which makes it stop at once, and our verdict counts in
+ * place of its own.
  *
- * What a failing look-up means depends on who asks (RFC 7208 5, 5.5): a temperror of the whole check, but
- * for ptr and %{p}, where the name is passed over. A name that cannot be looked up exists nowhere.
+ * What a failing look-up means depends on who asks (RFC 7208 5, 5.5): a temperror of the whole
+ * check, but for ptr and %{p}, where the name is passed over. A name that cannot be looked up
+ * exists nowhere.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,9 +1,10 @@
 /*
  * spf_eval.c -- one question about SPF, answered by libspf2.
  *
- * Here is decided which domain is asked about (RFC 7208 2.3, 2.4, 4.3) and what libspf2's answer means. It learns
- * nothing but the client's address and that domain: all macros are expanded before it sees a record, and of
- * the sender, the HELO and explanations it could only make strings that nobody reads.
+ * Here is decided which domain is asked about (RFC 7208 2.3, 2.4, 4.3) and what libspf2's answer
+ * means. It learns nothing but the client's address and that domain: all macros are expanded
+ * before it sees a record, and of the sender, the HELO and explanations it could only make
+ * strings that nobody reads.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -23,6 +24,9 @@
 
 /* Ours are counted in spf_budget.c, over all records. */
 #define LIBSPF2_TERMS	10000
+
+/* The one permerror that is left to libspf2. */
+#define NOWHERE		"include or redirect that leads nowhere"
 
 struct spf_eval {
 	struct spf_dns	*dns;
@@ -235,7 +239,7 @@ spf_eval_run(struct spf_eval *e, const struct spf_message *q, struct spf_answer 
 		if (!spf_dns_verdict(e->dns, a)) {
 			a->result = result;
 			if (result == SPF_PERMERROR)
-				(void)snprintf(a->why, sizeof(a->why), "include or redirect that leads nowhere");
+				(void)snprintf(a->why, sizeof(a->why), "%s", NOWHERE);
 		}
 	}
 	identity_clear(&id);

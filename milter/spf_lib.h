@@ -1,8 +1,8 @@
 /*
  * spf_lib.h -- libspf2's headers, for spf_dns.c and spf_eval.c alone.
  *
- * As released they want to be told what the system has, and make their own of what they think is missing
- * (Fedora); Debian's do not ask.
+ * As released they want to be told what the system has, and make their own of what they think is
+ * missing (Fedora); Debian's do not ask.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,10 +1,11 @@
 /*
  * spf_macro.c -- the macros of SPF records (RFC 7208 7).
  *
- * Why not leave them to libspf2, which evaluates the records? What it makes of macros is wrong in
- * places (1.2.10: %{d2} of example.com is "xample.com"; it takes `|' for a delimiter and not `,' or `/'; an
- * illegal %x is kept as text), and its buffers for them were overrun more than once (CVE-2021-20314,
- * CVE-2021-33912, CVE-2021-33913, a candidate for CVE-2023-42118). So it never gets to see one.
+ * Why not leave them to libspf2, which evaluates the records? What it makes of macros is wrong
+ * in places (1.2.10: %{d2} of example.com is "xample.com"; it takes `|' for a delimiter and not
+ * `,' or `/'; an illegal %x is kept as text), and its buffers for them were overrun more than
+ * once (CVE-2021-20314, CVE-2021-33912, CVE-2021-33913, a candidate for CVE-2023-42118). So it
+ * never gets to see one.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,8 +1,8 @@
 /*
  * spf_proto.h -- what we and the SPF process say to each other: one datagram a message.
  *
- * Neither side believes the other: it is a stranger's bytes that the child chews on, and whoever takes it over
- * can write whatever he likes.
+ * Neither side believes the other: it is a stranger's bytes that the child chews on, and whoever
+ * takes it over can write whatever he likes.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,5 +1,6 @@
 /*
- * spf_rdata.c -- what SPF reads out of DNS answers: names as odd as they come, and policies among texts.
+ * spf_rdata.c -- what SPF reads out of DNS answers: names as odd as they come, and policies
+ * among texts.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -16,8 +16,9 @@
 #define SPF_POINTER_SIZE	80	/* "f.e.d.c. … .ip6.arpa" */
 
 /*
- * The name in RDATA at data[at], lower case. dns_name() takes host names only; here a name is good for nothing
- * but another question, and may be as odd as the DNS allows. False: malformed, or not even text, or the root.
+ * The name in RDATA at data[at], lower case. dns_name() takes host names only; here a name is
+ * good for nothing but another question, and may be as odd as the DNS allows. False: malformed,
+ * or not even text, or the root.
  */
 bool	spf_rdata_name(const struct dns_rr *, size_t at, char name[DNS_NAME_MAX]);
 /* The name under which the PTR records of an address are. */

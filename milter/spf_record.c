@@ -1,9 +1,9 @@
 /*
  * spf_record.c -- an SPF record (RFC 7208) as libspf2 evaluates it right.
  *
- * libspf2 evaluates records; this says first whether a record is one (4.6: a syntax error anywhere is a
- * permerror, whatever was before it), and writes it again in words that libspf2 1.2.10 understands as the RFC does. What it
- * would get wrong, and what becomes of it here:
+ * libspf2 evaluates records; this says first whether a record is one (4.6: a syntax error
+ * anywhere is a permerror, whatever was before it), and writes it again in words that libspf2
+ * 1.2.10 understands as the RFC does. What it would get wrong, and what becomes of it here:
  *
  *	macros				expanded already (spf_macro.c says why)
  *	more than 511 octets compiled	its terms beyond are dropped without a word: we write
@@ -32,9 +32,9 @@
 #define VERSION		"v=spf1"
 
 /*
- * Octets of one piece when libspf2 compiles it (SPF_MAX_MECH_LEN is 511, all but the last term): of a network, and of a
- * term beside its name. It goes no deeper than 20 redirects and includes, which only records reach that
- * consist of hundreds of short ip6; then it is a permerror.
+ * Octets of one piece when libspf2 compiles it (SPF_MAX_MECH_LEN is 511, all but the last term):
+ * of a network, and of a term beside its name. It goes no deeper than 20 redirects and includes,
+ * which only records reach that consist of hundreds of short ip6; then it is a permerror.
  */
 #define CHUNK_MAX	480
 #define NETWORK4_SIZE	8
@@ -369,7 +369,8 @@ put_name(struct writer *w, const struct term *t, char mark, struct buf *out)
 		rc = spf_macro_expand(&name, t->spec, t->speclen, w->env);
 	spf_macro_cut(&name);
 	for (size_t i = 0; i < name.len; i++)
-		if (name.data[i] < 0x20 || name.data[i] > 0x7e)	/* RFC 8616 4: such a term does not match */
+		/* RFC 8616 4: with such octets a term does not match. */
+		if (name.data[i] < 0x20 || name.data[i] > 0x7e)
 			mark = SPF_MARK_NEVER;
 	if (!spf_name_valid(buf_str(&name)))
 		mark = SPF_MARK_NEVER;

@@ -18,7 +18,8 @@
 
 /*
  * Names in what we write carry a mark where they mean more than themselves: this octet, which no
- * record may hold, a letter, and the name. PTR names have a dot between, since they are compared by their ends.
+ * record may hold, a letter, and the name. PTR names have a dot between, since they are compared
+ * by their ends.
  */
 #define SPF_MARK		'\001'
 #define SPF_MARK_CHUNK		'c'	/* TXT: the rest of a record, by its number */
@@ -37,8 +38,9 @@ const char *spf_record_fault(const char *text, size_t len);
 bool	spf_record_uses_name(const char *text, size_t len);
 
 /*
- * A good record, macros expanded, for an evaluation with a client of this family. In pieces: each ends with a redirect
- * to the next, named by SPF_MARK, SPF_MARK_CHUNK and a number that counts from `number' for the second.
+ * A good record, macros expanded, for an evaluation with a client of this family. In pieces:
+ * each ends with a redirect to the next, named by SPF_MARK, SPF_MARK_CHUNK and a number that
+ * counts from `number' for the second.
  */
 struct spf_chunks {
 	char	**v;

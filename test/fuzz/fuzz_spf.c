@@ -1,10 +1,10 @@
 /*
  * fuzz_spf.c -- an SPF evaluation with whatever the DNS might say.
  *
- * The input: an octet (bit 0: an IPv6 client), a line with HELO, a line with the sender, and after that the DNS's
- * answers, one a line, each to the next question: `!' fails, `-' is NXDOMAIN, anything else is the record (of TXT
- * its text, of MX and PTR a name, of an address the first octets); "\|" parts several. When they are used up,
- * all is NXDOMAIN.
+ * The input: an octet (bit 0: an IPv6 client), a line with HELO, a line with the sender, and
+ * after that the DNS's answers, one a line, each to the next question: `!' fails, `-' is
+ * NXDOMAIN, anything else is the record (of TXT its text, of MX and PTR a name, of an address
+ * the first octets); "\|" parts several. When they are used up, all is NXDOMAIN.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
