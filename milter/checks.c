@@ -16,6 +16,7 @@ static const struct check *const table[] = {
 	&check_header,
 	&check_virus,
 	&check_spam,
+	&check_spf,
 };
 
 const struct check *const *

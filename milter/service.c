@@ -45,6 +45,7 @@ struct service {
 	struct derived	*derived;
 	struct counters	*counters;
 	struct complaints *complaints;
+	struct spf	*spf;		/* lent */
 	unsigned	 running;
 	int64_t		 last_end;	/* clock_mono_ms() of the last transaction's end; 0 none */
 	bool		 draining;
@@ -180,6 +181,18 @@ struct complaints *
 service_complaints(const struct service *s)
 {
 	return s->complaints;
+}
+
+void
+service_use_spf(struct service *s, struct spf *spf)
+{
+	s->spf = spf;
+}
+
+struct spf *
+service_spf(const struct service *s)
+{
+	return s->spf;
 }
 
 const struct check *const *

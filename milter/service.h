@@ -19,6 +19,7 @@ struct derived;
 struct lmtp_pool;
 struct rules;
 struct service;
+struct spf;
 
 /* One configuration and what was made from it. Read-only; a transaction keeps its reference. */
 struct setup {
@@ -38,6 +39,9 @@ struct rules	*service_rules(const struct service *);
 struct derived	*service_derived(const struct service *);
 struct counters	*service_counters(const struct service *);
 struct complaints *service_complaints(const struct service *);
+/* Lent, for as long as the service lives; NULL: SPF is not asked. */
+void		 service_use_spf(struct service *, struct spf *);
+struct spf	*service_spf(const struct service *);
 /* All checks, cheapest first; the same for the whole run of the program. */
 const struct check *const *service_checks(const struct service *, size_t *n);
 

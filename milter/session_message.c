@@ -20,6 +20,9 @@
 #include "common/conf.h"
 #include "common/rules.h"
 #include "common/rules_screen.h"
+#include "milter/authres.h"
+#include "milter/check_spf.h"
+#include "milter/checks.h"
 #include "milter/message.h"
 #include "milter/service.h"
 #include "milter/session_private.h"
@@ -114,6 +117,33 @@ cut_at(const struct txn *t, const struct ruleset *rules)
 	return t->limit;
 }
 
+/* Do we write Authentication-Results? Then ours are the only ones that may bear our name. */
+static bool
+adds_results(const struct txn *t, const struct ruleset *rules)
+{
+	if (!ruleset_policy(rules, "")->spf_header)
+		return false;
+	for (size_t i = 0; i < t->env.nrcpt; i++)
+		if (ruleset_policy(rules, t->address[i])->mode[CHECK_SPF] != MODE_OFF)
+			return true;
+	return false;
+}
+
+/* What SPF said goes with the message: bounces depend on it (P5), and whoever reads it may want to know. */
+static void
+record_spf(struct session *s)
+{
+	const struct spf_facts *facts = session_spf(s);
+	struct txn *t = &s->txn;
+
+	if (facts == NULL)
+		return;
+	t->env.spf = xstrdup(spf_result_name(check_spf_result(facts)));
+	if (t->adds_results)
+		session_add_header(s, AUTHRES_NAME,
+		    check_spf_header(facts, t->setup->conf->hostname, session_text(t->env.sender)));
+}
+
 /* The first byte is about to come: where do they go? */
 static void
 start(struct session *s)
@@ -128,6 +158,8 @@ start(struct session *s)
 		return;
 	rules = rules_current(service_rules(s->service));
 	t->cut = cut_at(t, rules);
+	t->adds_results = adds_results(t, rules);
+	record_spf(s);
 	if (session_looks_inside(s, rules))
 		keep_content(s, rules);
 	else if (takes_over(t))
@@ -172,15 +204,11 @@ static bool
 is_forged(struct session *s, const char *name, const char *value)
 {
 	struct txn *t = &s->txn;
-	const char *ours = t->setup != NULL ? t->setup->conf->hostname : "";
-	size_t len = strlen(ours);
 
-	if (strcasecmp(name, "Authentication-Results") != 0)
+	if (strcasecmp(name, AUTHRES_NAME) != 0)
 		return false;
 	t->nresults++;
-	value += strspn(value, " \t\r\n");
-	if (!t->adds_results || strncasecmp(value, ours, len) != 0 ||
-	    strchr("; \t\r\n(", value[len]) == NULL)
+	if (!t->adds_results || !authres_claims(value, t->setup->conf->hostname))
 		return false;
 	if (t->nforged < TXN_FORGED_MAX)
 		t->forged[t->nforged] = t->nresults;
@@ -344,6 +372,11 @@ passes(struct session *s, struct session_answer *a)
 		no_storage(message_fault(t->message), &v);
 	else if (!refuses(&v) && !is_as_decided(t, &v))
 		new_rules(&v);
+	if (t->nforged > TXN_FORGED_MAX) {
+		check_reject(&v, 554, "5.6.0", "Too many results of authentication that bear our name",
+		    "forged results");
+		v.check = check_spf.name;
+	}
 	if (refuses(&v)) {
 		refuse(s, &v, a);
 		return false;

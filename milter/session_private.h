@@ -19,6 +19,7 @@
 struct message;
 struct rules_domain;
 struct ruleset;
+struct spf_facts;
 
 #define TXN_ADDED_MAX	4
 #define TXN_FORGED_MAX	32	/* more of them, and the message is refused */
@@ -92,6 +93,8 @@ void	session_screen_rcpt(struct session *, struct ruleset *, const struct rules_
 void	session_screen_eom(struct session *, struct ruleset *, struct verdict *);
 /* Does anybody want to see the content? Once the recipients are known. */
 bool	session_looks_inside(const struct session *, const struct ruleset *);
+/* What SPF said of the sender; NULL: it was not asked. */
+const struct spf_facts *session_spf(const struct session *);
 void	session_screen_end_txn(struct session *);
 void	session_screen_end_conn(struct session *);
 

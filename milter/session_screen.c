@@ -13,6 +13,8 @@
 
 #include "common/clock.h"
 #include "common/conf.h"
+#include "milter/check_spf.h"
+#include "milter/checks.h"
 #include "milter/counters.h"
 #include "milter/host.h"
 #include "milter/message.h"
@@ -220,6 +222,19 @@ session_looks_inside(const struct session *s, const struct ruleset *rules)
 }
 
 /* --- the checks' own memory ------------------------------------------------------------ */
+
+const struct spf_facts *
+session_spf(const struct session *s)
+{
+	const struct check *const *table;
+	size_t n;
+
+	table = service_checks(s->service, &n);
+	for (size_t i = 0; i < n; i++)
+		if (table[i] == &check_spf)
+			return check_spf_facts(s->slot[i].txn);
+	return NULL;
+}
 
 void
 session_screen_end_txn(struct session *s)

@@ -11,7 +11,7 @@
 fuzz_replays = test/fuzz/replay_addr test/fuzz/replay_command test/fuzz/replay_conf test/fuzz/replay_dsn \
 	test/fuzz/replay_import test/fuzz/replay_lmtp test/fuzz/replay_reply \
 	test/fuzz/replay_rules_file test/fuzz/replay_scan test/fuzz/replay_smtp_client \
-	test/fuzz/replay_undot
+	test/fuzz/replay_spf test/fuzz/replay_spf_proto test/fuzz/replay_undot
 check_PROGRAMS += $(fuzz_replays)
 TESTS += $(fuzz_replays)
 EXTRA_DIST += test/fuzz/corpus
@@ -35,9 +35,13 @@ test_fuzz_replay_reply_LDADD = $(COMMON_LIBS)
 test_fuzz_replay_rules_file_SOURCES = test/fuzz/fuzz_rules_file.c $(replay_source)
 test_fuzz_replay_rules_file_LDADD = $(COMMON_LIBS)
 test_fuzz_replay_scan_SOURCES = test/fuzz/fuzz_scan.c $(replay_source)
-test_fuzz_replay_scan_LDADD = libchecks.a $(COMMON_LIBS) $(CURL_LIBS)
+test_fuzz_replay_scan_LDADD = $(CHECKS_LIBS)
 test_fuzz_replay_smtp_client_SOURCES = test/fuzz/fuzz_smtp_client.c $(replay_source)
 test_fuzz_replay_smtp_client_LDADD = $(QUEUE_LIBS)
+test_fuzz_replay_spf_SOURCES = test/fuzz/fuzz_spf.c $(replay_source)
+test_fuzz_replay_spf_LDADD = $(CHECKS_LIBS)
+test_fuzz_replay_spf_proto_SOURCES = test/fuzz/fuzz_spf_proto.c $(replay_source)
+test_fuzz_replay_spf_proto_LDADD = $(CHECKS_LIBS)
 test_fuzz_replay_undot_SOURCES = test/fuzz/fuzz_undot.c $(replay_source)
 test_fuzz_replay_undot_LDADD = $(COMMON_LIBS)
 
@@ -45,7 +49,7 @@ if FUZZERS
 noinst_PROGRAMS += test/fuzz/fuzz_addr test/fuzz/fuzz_command test/fuzz/fuzz_conf test/fuzz/fuzz_dsn \
 	test/fuzz/fuzz_import test/fuzz/fuzz_lmtp test/fuzz/fuzz_reply \
 	test/fuzz/fuzz_rules_file test/fuzz/fuzz_scan test/fuzz/fuzz_smtp_client \
-	test/fuzz/fuzz_undot
+	test/fuzz/fuzz_spf test/fuzz/fuzz_spf_proto test/fuzz/fuzz_undot
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 test_fuzz_fuzz_addr_SOURCES = test/fuzz/fuzz_addr.c test/fuzz/fuzz.h
 test_fuzz_fuzz_addr_LDADD = $(COMMON_LIBS)
@@ -73,11 +77,17 @@ test_fuzz_fuzz_rules_file_SOURCES = test/fuzz/fuzz_rules_file.c test/fuzz/fuzz.h
 test_fuzz_fuzz_rules_file_LDADD = $(COMMON_LIBS)
 test_fuzz_fuzz_rules_file_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_fuzz_scan_SOURCES = test/fuzz/fuzz_scan.c test/fuzz/fuzz.h
-test_fuzz_fuzz_scan_LDADD = libchecks.a $(COMMON_LIBS) $(CURL_LIBS)
+test_fuzz_fuzz_scan_LDADD = $(CHECKS_LIBS)
 test_fuzz_fuzz_scan_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_fuzz_smtp_client_SOURCES = test/fuzz/fuzz_smtp_client.c test/fuzz/fuzz.h
 test_fuzz_fuzz_smtp_client_LDADD = $(QUEUE_LIBS)
 test_fuzz_fuzz_smtp_client_LDFLAGS = $(fuzz_ldflags)
+test_fuzz_fuzz_spf_SOURCES = test/fuzz/fuzz_spf.c test/fuzz/fuzz.h
+test_fuzz_fuzz_spf_LDADD = $(CHECKS_LIBS)
+test_fuzz_fuzz_spf_LDFLAGS = $(fuzz_ldflags)
+test_fuzz_fuzz_spf_proto_SOURCES = test/fuzz/fuzz_spf_proto.c test/fuzz/fuzz.h
+test_fuzz_fuzz_spf_proto_LDADD = $(CHECKS_LIBS)
+test_fuzz_fuzz_spf_proto_LDFLAGS = $(fuzz_ldflags)
 test_fuzz_fuzz_undot_SOURCES = test/fuzz/fuzz_undot.c test/fuzz/fuzz.h
 test_fuzz_fuzz_undot_LDADD = $(COMMON_LIBS)
 test_fuzz_fuzz_undot_LDFLAGS = $(fuzz_ldflags)
