@@ -85,3 +85,12 @@ host_complain(const struct check_view *v, const char *what, const char *why)
 	if (all != NULL && !v->dry && complaints_due(all, what))
 		log_warn("trace=%s %s: %s", v->trace, what, log_quote(&q, why));
 }
+
+void
+host_skip(const struct check_view *v, const char *rule, uint32_t skip)
+{
+	skip &= RULES_SKIPPABLE;
+	*v->host->skip |= skip;
+	if (v->host->exempt != NULL)
+		v->host->exempt(v->host->arg, rule, skip);
+}

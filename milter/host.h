@@ -25,6 +25,8 @@ struct check_host {
 	uint32_t		*skip;		/* bits 1 << enum rules_check: what an exception skips */
 	/* A rule in shadow mode would have done this: it is logged and counted. NULL in tests. */
 	void			(*would)(void *arg, const struct verdict *);
+	/* An exception leaves these checks out (bits). NULL: nobody wants to know which it was. */
+	void			(*exempt)(void *arg, const char *rule, uint32_t skip);
 	void			*arg;
 };
 
@@ -41,5 +43,7 @@ void	host_rule(const struct check_view *, enum rules_mode, const char *rule, con
 	    struct verdict *into);
 /* Something is amiss with a check itself: logged once in a while, however often it is said. */
 void	host_complain(const struct check_view *, const char *what, const char *why);
+/* An exception: leaves out what of these checks (bits) may be left out, for this recipient. */
+void	host_skip(const struct check_view *, const char *rule, uint32_t skip);
 
 #endif

@@ -6,8 +6,10 @@ libchecks_a_SOURCES = milter/argv.c milter/argv.h milter/authres.c milter/authre
 	milter/checks.h milter/complaints.c milter/complaints.h milter/counters.c milter/counters.h \
 	milter/host.c milter/host.h milter/message.c milter/message.h \
 	milter/derived.c milter/derived.h \
-	milter/engine.c milter/engine.h milter/handover.c milter/handover.h \
-	milter/lmtp_client.c milter/lmtp_client.h milter/service.c milter/service.h \
+	milter/engine.c milter/engine.h milter/explain.c milter/explain.h milter/explain_client.c \
+	milter/explain_message.c milter/handover.c milter/handover.h \
+	milter/lmtp_client.c milter/lmtp_client.h \
+	milter/plugin.c milter/plugin.h milter/plugin_try.c milter/service.c milter/service.h \
 	milter/session.c milter/session.h milter/session_answer.c milter/session_message.c \
 	milter/session_screen.c milter/session_private.h milter/trace.c milter/trace.h
 # content scanners

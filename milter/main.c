@@ -46,6 +46,7 @@
 #include "common/log.h"
 #include "common/rules.h"
 #include "milter/callbacks.h"
+#include "milter/plugin.h"
 #include "milter/service.h"
 #include "milter/spf.h"
 
@@ -383,6 +384,7 @@ int
 main(int argc, char **argv)
 {
 	struct daemon_options options;
+	struct plugin_set *plugins;
 	struct service *service;
 	struct rules *rules;
 	struct conf *conf;
@@ -405,17 +407,21 @@ main(int argc, char **argv)
 	if (!options.check_only &&
 	    (spf = spf_start(conf->resolver, options.foreground, &why)) == NULL)
 		die(EX_OSERR, why);
+	/* It forks, and a database must not be open then. */
+	plugins = plugin_set_load(conf->checks_dir, PLUGIN_PATIENCE);
 	if ((rules = rules_open(conf->rules_db, &why)) == NULL)
 		die(EX_CONFIG, why);
 	if (options.check_only) {
 		log_info("configuration and rules are good");
 		rules_close(&rules);
+		plugin_set_free(&plugins);
 		conf_free(&conf);
 		return EX_OK;
 	}
 	if ((service = service_new(conf, rules, &why)) == NULL)
 		die(EX_CONFIG, why);
 	service_use_spf(service, spf);
+	service_plugins(service, plugins);
 	callbacks_serve(service);
 	if (callbacks_register() == -1)
 		die(EX_SOFTWARE, "libmilter refused to register the milter");

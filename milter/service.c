@@ -23,6 +23,7 @@
 #include "milter/counters.h"
 #include "milter/derived.h"
 #include "milter/lmtp_client.h"
+#include "milter/plugin.h"
 
 /*
  * A transaction ends here before libmilter has written its answer. Were the program to
@@ -46,6 +47,9 @@ struct service {
 	struct counters	*counters;
 	struct complaints *complaints;
 	struct spf	*spf;		/* lent */
+	struct plugin_set *plugins;	/* NULL: none */
+	const struct check **table;	/* with theirs; NULL: the one of checks.c */
+	size_t		 nchecks;
 	unsigned	 running;
 	int64_t		 last_end;	/* clock_mono_ms() of the last transaction's end; 0 none */
 	bool		 draining;
@@ -111,6 +115,8 @@ service_free(struct service **sp)
 	derived_free(&s->derived);
 	counters_free(&s->counters);
 	complaints_free(&s->complaints);
+	plugin_set_free(&s->plugins);
+	free(s->table);
 	dns_free(&s->dns);
 	(void)pthread_cond_destroy(&s->idle);
 	(void)pthread_mutex_destroy(&s->lock);
@@ -165,6 +171,12 @@ service_rules(const struct service *s)
 	return s->rules;
 }
 
+struct dns *
+service_dns(const struct service *s)
+{
+	return s->dns;
+}
+
 struct derived *
 service_derived(const struct service *s)
 {
@@ -195,11 +207,26 @@ service_spf(const struct service *s)
 	return s->spf;
 }
 
+void
+service_plugins(struct service *s, struct plugin_set *plugins)
+{
+	const struct check *const *ours, *const *theirs;
+	size_t nours, ntheirs;
+
+	assert(s->plugins == NULL);
+	s->plugins = plugins;
+	ours = checks_table(&nours);
+	theirs = plugin_set_checks(plugins, &ntheirs);
+	s->table = plugin_table(ours, nours, theirs, ntheirs, &s->nchecks);
+}
+
 const struct check *const *
 service_checks(const struct service *s, size_t *n)
 {
-	(void)s;
-	return checks_table(n);
+	if (s->table == NULL)
+		return checks_table(n);
+	*n = s->nchecks;
+	return s->table;
 }
 
 bool

@@ -92,3 +92,5 @@ test_fuzz_fuzz_undot_SOURCES = test/fuzz/fuzz_undot.c test/fuzz/fuzz.h
 test_fuzz_fuzz_undot_LDADD = $(COMMON_LIBS)
 test_fuzz_fuzz_undot_LDFLAGS = $(fuzz_ldflags)
 endif
+
+include test/fuzz/explain.mk
