@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/dns.h"
 #include "common/log.h"
 #include "test/unit/dns_server.h"
@@ -202,22 +203,162 @@ one_of_many(void *arg)
 }
 
 static void
-many_threads(void **state)
+crowded(void *(*run)(void *))
 {
 	struct dns_server *server = dns_server_start();
 	struct dns *dns = dns_open(server);
-	struct crowd crowd[8];
+	struct crowd crowd[16];
 	pthread_t thread[COUNT(crowd)];
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(crowd); i++) {
 		crowd[i].dns = dns;
-		assert_int_equal(pthread_create(&thread[i], NULL, one_of_many, &crowd[i]), 0);
+		assert_int_equal(pthread_create(&thread[i], NULL, run, &crowd[i]), 0);
 	}
 	for (size_t i = 0; i < COUNT(crowd); i++) {
 		assert_int_equal(pthread_join(thread[i], NULL), 0);
 		assert_true(crowd[i].ok);
 	}
+	dns_free(&dns);
+	dns_server_stop(&server);
+}
+
+static void
+many_threads(void **state)
+{
+	(void)state;
+	crowded(one_of_many);
+}
+
+/* --- begun now, finished later ------------------------------------------------ */
+
+static void
+ask_and_go_on(void **state)
+{
+	struct dns_server *server = dns_server_start();
+	struct dns *dns = dns_open(server);
+	struct dns_query *q[COUNT(rows)], *mute, *dropped;
+	struct dns_answer a;
+	int64_t begun;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		q[i] = dns_begin(dns, rows[i].name, rows[i].type);
+	mute = dns_begin(dns, "mute.example.test", DNS_A);
+	dropped = dns_begin(dns, "dropped.example.test", DNS_A);
+	dns_drop(&dropped);
+	assert_null(dropped);
+	dns_drop(&dropped);
+	for (size_t i = COUNT(rows); i-- > 0;) {
+		assert_true(dns_finish(&q[i], 5000, &a));
+		assert_null(q[i]);
+		check(&rows[i], &a);
+		dns_answer_clear(&a);
+	}
+	/* Not in time: it can be asked for again, or dropped. */
+	begun = clock_mono_ms();
+	assert_false(dns_finish(&mute, 30, &a));
+	assert_non_null(mute);
+	assert_false(dns_finish(&mute, 0, &a));
+	assert_true(clock_mono_ms() - begun >= 30 && clock_mono_ms() - begun < 500);
+	dns_drop(&mute);
+	assert_null(mute);
+	dns_free(&dns);
+	dns_server_stop(&server);
+}
+
+/* What came while nobody waited is found without waiting. */
+static void
+found_ready(void **state)
+{
+	struct dns_server *server = dns_server_start();
+	struct dns *dns = dns_open(server);
+	struct dns_query *q[20];
+	struct dns_answer a;
+	char name[64];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(q); i++) {
+		(void)snprintf(name, sizeof(name), "h%zu.ready.test", i);
+		q[i] = dns_begin(dns, name, DNS_A);
+	}
+	/* Each answer is in the pipe soon after the server has been asked. */
+	for (unsigned i = 0; i < 500 && dns_server_asked(server, ".ready.test") < COUNT(q); i++)
+		(void)usleep(10000);
+	(void)usleep(200000);
+	for (size_t i = 0; i < COUNT(q); i++) {
+		assert_true(dns_finish(&q[i], 0, &a));
+		assert_int_equal(a.status, DNS_OK);
+		dns_answer_clear(&a);
+	}
+	dns_free(&dns);
+	dns_server_stop(&server);
+}
+
+/* Many threads with many questions each; some drop theirs, some come back for them. */
+static void *
+one_of_many_begun(void *arg)
+{
+	struct crowd *c = arg;
+	struct dns_query *q[40];
+	struct dns_answer a;
+	char name[64];
+
+	c->ok = true;
+	for (unsigned i = 0; i < COUNT(q); i++) {
+		(void)snprintf(name, sizeof(name), "%s.h%u-%p.example.test", i % 8 == 7 ? "mute" : "b", i, arg);
+		q[i] = dns_begin(c->dns, name, DNS_A);
+	}
+	for (unsigned i = 0; i < COUNT(q); i++) {
+		if (i % 8 == 7) {
+			c->ok = c->ok && !dns_finish(&q[i], 5, &a);
+			dns_drop(&q[i]);
+		} else if (i % 8 == 3) {
+			dns_drop(&q[i]);
+		} else if (dns_finish(&q[i], 5000, &a)) {
+			c->ok = c->ok && a.status == DNS_OK && a.n == 2;
+			dns_answer_clear(&a);
+		} else {
+			c->ok = false;
+			dns_drop(&q[i]);
+		}
+	}
+	return NULL;
+}
+
+static void
+many_begun(void **state)
+{
+	crowded(one_of_many_begun);
+	(void)state;
+}
+
+/* Names whose servers are dead must not hold up those of others. */
+static void
+dead_and_alive(void **state)
+{
+	struct dns_server *server = dns_server_start();
+	struct dns *dns = dns_open(server);
+	struct dns_query *dead[300];
+	struct dns_answer a;
+	char name[64];
+	int64_t begun;
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(dead); i++) {
+		(void)snprintf(name, sizeof(name), "mute.h%u.dead.test", i);
+		dead[i] = dns_begin(dns, name, DNS_A);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		(void)snprintf(name, sizeof(name), "h%u.alive.test", i);
+		begun = clock_mono_ms();
+		dns_resolve(dns, name, DNS_A, &a);
+		assert_int_equal(a.status, DNS_OK);
+		dns_answer_clear(&a);
+		if (clock_mono_ms() - begun > 1000)
+			fail_msg("%s took %lld ms", name, (long long)(clock_mono_ms() - begun));
+	}
+	for (unsigned i = 0; i < COUNT(dead); i++)
+		dns_drop(&dead[i]);
 	dns_free(&dns);
 	dns_server_stop(&server);
 }
@@ -320,6 +461,10 @@ main(void)
 		cmocka_unit_test(mx_records),
 		cmocka_unit_test(blocking),
 		cmocka_unit_test(many_threads),
+		cmocka_unit_test(ask_and_go_on),
+		cmocka_unit_test(found_ready),
+		cmocka_unit_test(many_begun),
+		cmocka_unit_test(dead_and_alive),
 		cmocka_unit_test(on_loop),
 		cmocka_unit_test(refused),
 	};
