@@ -9,7 +9,7 @@
  * stops waiting while nobody leads wakes the next one. Only the leader reads the pipe: were its
  * answer read by another thread, it would sleep on.
  *
- * Nothing here waits longer than it was told to (but for a TURN of another thread).
+ * Nothing here waits longer than it was told to, or than a TURN.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -24,8 +24,8 @@
 #include "common/dns_private.h"
 
 /*
- * ms that a leader may need to hand out what lies in the pipe: who wants no more than what
- * is there already waits so long, if somebody else is just reading it.
+ * ms that it may take until all answers that there are have been handed out: another thread may be reading
+ * them, and the pipe holds some hundred at a time. Who wants no more than what is there waits so long.
  */
 #define TURN	10
 
@@ -63,23 +63,22 @@ waiter_init(struct dns_waiter *w)
 	(void)pthread_condattr_destroy(&monotonic);
 }
 
-/* Under the lock. Looks at what is there in any case. */
+/* Under the lock. */
 static void
 wait_for(struct dns_query *q, int64_t ms)
 {
 	struct dns *dns = q->dns;
-	int64_t left, deadline = clock_mono_ms() + (dns->led && ms < TURN ? TURN : ms);
+	int64_t left, deadline = clock_mono_ms() + (ms < TURN ? TURN : ms);
 	struct dns_waiter w;
 
 	waiter_init(&w);
 	q->waiter = &w.ready;
-	do {
-		left = deadline - clock_mono_ms();
-		if (!dns->led)
-			lead(dns, left > 0 ? left : 0);
-		else if (left > 0)
+	while (!q->answered && (left = deadline - clock_mono_ms()) > 0) {
+		if (dns->led)
 			follow(dns, &w, deadline);
-	} while (!q->answered && left > 0);
+		else
+			lead(dns, left);
+	}
 	q->waiter = NULL;
 	if (!dns->led && !TAILQ_EMPTY(&dns->waiters))
 		(void)pthread_cond_signal(&TAILQ_FIRST(&dns->waiters)->ready);

@@ -10,7 +10,7 @@ libcommon_a_SOURCES += common/addr.c common/addr.h common/conf.c common/conf.h c
 	common/conf_keys.h common/conf_value.c common/daemon.c common/daemon.h common/daemon_notify.c \
 	common/dns.c common/dns.h common/dns_loop.c common/dns_private.h common/dns_rdata.c \
 	common/dns_wait.c \
-	common/hosts.c common/hosts.h
+	common/hosts.c common/hosts.h common/idn.c common/idn.h
 libcommon_a_SOURCES += common/wire.h common/wire_command.c common/wire_data.c common/wire_format.c \
 	common/wire_line.c common/wire_params.c common/wire_reply.c common/wire_xforward.c \
 	common/wire_xtext.c
@@ -37,4 +37,5 @@ common/rules_sql.h: common/rules.sql
 
 dist_man_MANS += packaging/man/holdfast.conf.5
 
-COMMON_LIBS = libcommon.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(PCRE2_LIBS) $(UNBOUND_LIBS)
+COMMON_LIBS = libcommon.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(PCRE2_LIBS) $(UNBOUND_LIBS) \
+	$(IDN2_LIBS)

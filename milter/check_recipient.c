@@ -10,6 +10,7 @@
  *	no list yet		450 4.1.1 where a list was promised (recipients = list);
  *				pass where none was (recipients = verify): the primary judges
  *	not an address		501 5.1.3
+ *	UTF-8 without SMTPUTF8	553 5.6.7 (RFC 6531): it could not be delivered, and would have to bounce
  *
  * The words "<addr>: Recipient address rejected: User unknown" are those of
  * Postfix, so that fail2ban's stock filter finds them in the MTA's log; the
@@ -45,7 +46,14 @@ at_rcpt(const struct check_view *v, struct verdict *out)
 	const char *why;
 
 	/* What cannot be quoted in a reply is not quoted: ADDR_BAD first. */
-	if (addr_parse_mailbox(v->rcpt, ADDR_UTF8, &why) != ADDR_OK) {
+	switch (addr_parse_mailbox(v->rcpt, v->smtputf8 ? ADDR_UTF8 : 0, &why)) {
+	case ADDR_OK:
+		break;
+	case ADDR_NEEDS_UTF8:
+		check_reject(out, 553, "5.6.7", "Recipient address rejected: non-ASCII address without SMTPUTF8",
+		    why);
+		return 0;
+	case ADDR_BAD:
 		check_reject(out, 501, "5.1.3", "Bad recipient address syntax", why);
 		return 0;
 	}

@@ -11,8 +11,13 @@
 #include <assert.h>
 
 static const struct check *const table[] = {
+	&check_helo,
+	&check_sender,
+	&check_spoof,
 	&check_recipient,
 	&check_size,
+	&check_sender_domain,
+	&check_dnsbl,
 };
 
 const struct check *const *

@@ -10,8 +10,13 @@
 
 #include "milter/holdfast/check.h"
 
+extern const struct check check_dnsbl;
+extern const struct check check_helo;
 extern const struct check check_recipient;
+extern const struct check check_sender;
+extern const struct check check_sender_domain;
 extern const struct check check_size;
+extern const struct check check_spoof;
 
 /* In order of cost; among equals in the order of the table. */
 const struct check *const *checks_table(size_t *n);

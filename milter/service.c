@@ -21,6 +21,7 @@
 #include "milter/checks.h"
 #include "milter/counters.h"
 #include "milter/derived.h"
+#include "milter/dnsbl.h"
 #include "milter/lmtp_client.h"
 
 /*
@@ -41,6 +42,12 @@ struct service {
 	struct setup_ref *current;
 	struct rules	*rules;
 	struct dns	*dns;
+	/*
+	 * DNS lists have a resolver of their own: libunbound counts a zone that is dead against the
+	 * forwarder that it asked, and that must not spoil other look-ups.
+	 */
+	struct dns	*list_dns;
+	struct dnsbl	*dnsbl;
 	struct derived	*derived;
 	struct counters	*counters;
 	unsigned	 running;
@@ -73,13 +80,18 @@ struct service *
 service_new(struct conf *conf, struct rules *rules, char **why)
 {
 	struct dns *dns = dns_new(conf->resolver, "", why);
+	struct dns *list_dns = dns != NULL ? dns_new(conf->resolver, "", why) : NULL;
 	struct service *s;
 	pthread_condattr_t attr;
 
-	if (dns == NULL)
+	if (list_dns == NULL) {
+		dns_free(&dns);
 		return NULL;
+	}
 	s = xcalloc(1, sizeof(*s));
 	s->dns = dns;
+	s->list_dns = list_dns;
+	s->dnsbl = dnsbl_new(list_dns);
 	s->derived = derived_new(dns);
 	s->counters = counters_new();
 
@@ -106,6 +118,8 @@ service_free(struct service **sp)
 	service_unref(s, &setup);
 	derived_free(&s->derived);
 	counters_free(&s->counters);
+	dnsbl_free(&s->dnsbl);
+	dns_free(&s->list_dns);
 	dns_free(&s->dns);
 	(void)pthread_cond_destroy(&s->idle);
 	(void)pthread_mutex_destroy(&s->lock);
@@ -170,6 +184,18 @@ struct counters *
 service_counters(const struct service *s)
 {
 	return s->counters;
+}
+
+struct dns *
+service_dns(const struct service *s)
+{
+	return s->dns;
+}
+
+struct dnsbl *
+service_dnsbl(const struct service *s)
+{
+	return s->dnsbl;
 }
 
 const struct check *const *

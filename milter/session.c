@@ -174,6 +174,7 @@ session_view(const struct session *s, struct check_view *v)
 	v->declared_size = t->env.size;
 	v->bytes = t->bytes;
 	v->size_limit = t->limit;
+	v->smtputf8 = t->env.smtputf8;
 }
 
 void
