@@ -183,35 +183,57 @@ set_anchor(struct ub_ctx *ctx, const char *anchor, char **why)
 	return 0;
 }
 
+struct option {
+	const char	*name, *value;
+};
+
 /*
  * libunbound's defaults are those of a large resolver. Ours serves one program that wants to
  * know soon that a name or a server is back: failures are remembered for seconds.
  */
-static int
-set_options(struct ub_ctx *ctx, char **why)
-{
-	static const char *const options[][2] = {
-		{ "do-not-query-localhost:", "no" },
-		{ "unblock-lan-zones:", "yes" },
-		{ "insecure-lan-zones:", "yes" },
-		{ "infra-host-ttl:", "10" },
-		{ "infra-cache-max-rtt:", "3000" },
-		{ "cache-max-ttl:", "86400" },
-		{ "cache-max-negative-ttl:", "60" },
-		{ "val-bogus-ttl:", "10" },
-		{ "qname-minimisation:", "no" },
-		/*
-		 * Questions on their way at a time; what is beyond waits for a socket. By its default of 16
-		 * one zone whose servers are dead would hold up everything else for seconds.
-		 */
-		{ "outgoing-range:", "1024" },
-	};
+static const struct option options[] = {
+	{ "do-not-query-localhost:", "no" },
+	{ "unblock-lan-zones:", "yes" },
+	{ "insecure-lan-zones:", "yes" },
+	{ "infra-host-ttl:", "10" },
+	{ "infra-cache-max-rtt:", "3000" },
+	{ "cache-max-ttl:", "86400" },
+	{ "cache-max-negative-ttl:", "60" },
+	{ "val-bogus-ttl:", "10" },
+	{ "qname-minimisation:", "no" },
+	/*
+	 * Questions on their way at a time; what is beyond waits for a socket. By its default of 16
+	 * one zone whose servers are dead would hold up everything else for seconds.
+	 */
+	{ "outgoing-range:", "1024" },
+};
 
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		/* An older libunbound does not know all of them, and works without. */
-		if (ub_ctx_set_option(ctx, options[i][0], options[i][1]) != 0)
-			log_debug("resolver: no option %s", options[i][0]);
-	}
+/*
+ * Many questions at once that may all remain without an answer. Each is sent twice at most, after 0 and
+ * 1.5 s, and given up after 3 s. By default it would be eight times: a name server that
+ * lets one client wait for no more than a thousand answers (unbound's wait-limit) stops listening to us then.
+ */
+static const struct option list_options[] = {
+	{ "infra-cache-min-rtt:", "1500" },
+	{ "outbound-msg-retry:", "1" },
+	{ "infra-host-ttl:", "1" },	/* a name server is not held to be dead because a list is */
+};
+
+static void
+set_options(struct ub_ctx *ctx, const struct option *v, size_t n)
+{
+	/* An older libunbound does not know all of them, and works without. */
+	for (size_t i = 0; i < n; i++)
+		if (ub_ctx_set_option(ctx, v[i].name, v[i].value) != 0)
+			log_debug("resolver: no option %s", v[i].name);
+}
+
+static int
+set_up(struct ub_ctx *ctx, bool lists, char **why)
+{
+	set_options(ctx, options, sizeof(options) / sizeof(options[0]));
+	if (lists)
+		set_options(ctx, list_options, sizeof(list_options) / sizeof(list_options[0]));
 	if (ub_ctx_debugout(ctx, NULL) != 0 || ub_ctx_async(ctx, 1) != 0) {
 		*why = xstrdup("resolver: cannot set up libunbound");
 		return -1;
@@ -219,8 +241,8 @@ set_options(struct ub_ctx *ctx, char **why)
 	return 0;
 }
 
-struct dns *
-dns_new(const char *server, const char *anchor, char **why)
+static struct dns *
+make(const char *server, const char *anchor, bool lists, char **why)
 {
 	struct dns *dns = xcalloc(1, sizeof(*dns));
 	int error;
@@ -233,7 +255,7 @@ dns_new(const char *server, const char *anchor, char **why)
 		*why = xstrdup("resolver: out of memory or descriptors");
 		goto fail;
 	}
-	if (set_options(dns->ctx, why) == -1 || set_server(dns->ctx, server, why) == -1 ||
+	if (set_up(dns->ctx, lists, why) == -1 || set_server(dns->ctx, server, why) == -1 ||
 	    set_anchor(dns->ctx, anchor, why) == -1)
 		goto fail;
 	/* This makes libunbound read its files now. It serves `test.' itself, as empty, unless told not to. */
@@ -247,6 +269,18 @@ dns_new(const char *server, const char *anchor, char **why)
 fail:
 	dns_free(&dns);
 	return NULL;
+}
+
+struct dns *
+dns_new(const char *server, const char *anchor, char **why)
+{
+	return make(server, anchor, false, why);
+}
+
+struct dns *
+dns_new_for_lists(const char *server, char **why)
+{
+	return make(server, "", true, why);
 }
 
 void

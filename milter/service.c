@@ -80,7 +80,7 @@ struct service *
 service_new(struct conf *conf, struct rules *rules, char **why)
 {
 	struct dns *dns = dns_new(conf->resolver, "", why);
-	struct dns *list_dns = dns != NULL ? dns_new(conf->resolver, "", why) : NULL;
+	struct dns *list_dns = dns != NULL ? dns_new_for_lists(conf->resolver, why) : NULL;
 	struct service *s;
 	pthread_condattr_t attr;
 

@@ -426,7 +426,7 @@ dead_and_back(void **state)
 
 	/* It is mended: the first client after the pause finds out. */
 	dns_server_table(d->server, mended, COUNT(mended));
-	for (int i = 0; i < 500 && dnsbl_is_off(health, "dead.test"); i++) {
+	for (int i = 0; i < 2000 && dnsbl_is_off(health, "dead.test"); i++) {
 		ask(d, "192.0.2.9", &v);
 		(void)usleep(10000);
 	}
@@ -527,7 +527,7 @@ crowd(void **state)
 	struct client client[100];
 	pthread_t thread[COUNT(client)];
 	char *why = NULL;
-	struct dns *dns = dns_new(dns_server_address(server), "", &why);
+	struct dns *dns = dns_new_for_lists(dns_server_address(server), &why);
 	struct dnsbl *dnsbl = dnsbl_new(dns);
 
 	(void)state;
