@@ -7,7 +7,7 @@ libchecks_a_SOURCES = milter/argv.c milter/argv.h milter/callbacks.c milter/call
 	milter/derived.c milter/derived.h milter/dnsbl.c milter/dnsbl.h milter/dnsbl_ask.c milter/dnsbl_ask.h \
 	milter/engine.c milter/engine.h milter/handover.c milter/handover.h \
 	milter/helo.c milter/helo.h milter/mail_domain.c milter/mail_domain.h milter/quote.c milter/quote.h \
-	milter/lmtp_client.c milter/lmtp_client.h milter/service.c milter/service.h \
+	milter/lmtp_client.c milter/lmtp_client.h milter/pool.c milter/pool.h milter/service.c milter/service.h \
 	milter/session.c milter/session.h milter/session_answer.c milter/session_message.c \
 	milter/session_screen.c milter/session_private.h milter/trace.c milter/trace.h
 

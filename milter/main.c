@@ -1,7 +1,7 @@
 /*
  * main.c -- holdfast-milter: start, reload, stop.
  *
- * Threads: libmilter's (its listener runs on a thread of ours) and the main
+ * Threads: libmilter's (its listener runs on a thread of ours), the one that nudges them (pool.c), and the main
  * one, which takes the signals, looks at the rules twice a second and ends the
  * program.
  *
@@ -46,6 +46,7 @@
 #include "common/log.h"
 #include "common/rules.h"
 #include "milter/callbacks.h"
+#include "milter/pool.h"
 #include "milter/service.h"
 
 #define IDENT		"holdfast/milter"
@@ -381,6 +382,7 @@ main(int argc, char **argv)
 	struct service *service;
 	struct rules *rules;
 	struct conf *conf;
+	struct pool *pool;
 	struct sock sock;
 	pthread_t thread;
 	char *why = NULL;
@@ -405,7 +407,6 @@ main(int argc, char **argv)
 	}
 	if ((service = service_new(conf, rules, &why)) == NULL)
 		die(EX_CONFIG, why);
-	callbacks_serve(service);
 	if (callbacks_register() == -1)
 		die(EX_SOFTWARE, "libmilter refused to register the milter");
 	if (catch_signals() == -1)	/* before anybody can see that we are here */
@@ -413,7 +414,9 @@ main(int argc, char **argv)
 	if (sock_open(&sock, &conf->milter_listen, &why) == -1)
 		die(EX_UNAVAILABLE, why);
 	small_stacks();
-	if (start_listener(&thread) != 0) {
+	pool = pool_start(&conf->milter_listen);
+	callbacks_serve(service, pool);
+	if (pool == NULL || start_listener(&thread) != 0) {
 		sock_hide(&sock);
 		die(EX_OSERR, "cannot start a thread");
 	}
