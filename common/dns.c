@@ -216,7 +216,9 @@ static const struct option options[] = {
 static const struct option list_options[] = {
 	{ "infra-cache-min-rtt:", "1500" },
 	{ "outbound-msg-retry:", "1" },
-	{ "infra-host-ttl:", "1" },	/* a name server is not held to be dead because a list is */
+	/* The name server that we ask is not held to be dead because a list is. */
+	{ "infra-cache-max-rtt:", "120000" },
+	{ "infra-host-ttl:", "1" },
 };
 
 static void

@@ -5,6 +5,9 @@
  *	off ──retry is over──> one probe; no other until it is heard of, or DNSBL_PROBE_TIME
  *	probe answered ──> on;  probe not answered ──> off until a pause later
  *
+ * Silence may as well be our resolver's, when it is started again: then all zones are off after a few
+ * sessions. So the pause is short at first, and doubled by each probe in vain. An error is the zone's own word.
+ *
  * While a zone is off, what was asked before that changes nothing: a resolver's cache may well
  * answer for a zone that is dead. There is one state a zone, whatever is looked up in it.
  *
@@ -44,6 +47,17 @@ dnsbl_health_take(struct dnsbl_health *h, int64_t now)
 	return DNSBL_PROBE;
 }
 
+/* Off until the end of a pause: the whole one, or the first, or twice the last one. */
+static void
+rest(struct dnsbl_health *h, enum dnsbl_result result, int64_t whole, int64_t now)
+{
+	h->pause = result == DNSBL_ERROR ? whole : h->off ? 2 * h->pause : DNSBL_FIRST_PAUSE;
+	if (h->pause > whole)
+		h->pause = whole;
+	h->off = true;
+	h->retry = now + h->pause;
+}
+
 static enum dnsbl_change
 probed(struct dnsbl_health *h, enum dnsbl_result result, int64_t pause, int64_t now)
 {
@@ -56,7 +70,7 @@ probed(struct dnsbl_health *h, enum dnsbl_result result, int64_t pause, int64_t 
 		return DNSBL_CAME_BACK;
 	case DNSBL_SILENCE:
 	case DNSBL_ERROR:
-		h->retry = now + pause;
+		rest(h, result, pause, now);
 		return DNSBL_SAME;
 	}
 	return DNSBL_SAME;
@@ -75,8 +89,7 @@ dnsbl_health_give(struct dnsbl_health *h, enum dnsbl_ticket ticket, enum dnsbl_r
 		return DNSBL_SAME;
 	if (result == DNSBL_ANSWER)
 		return DNSBL_SAME;
-	h->off = true;
-	h->retry = now + limits->pause;
+	rest(h, result, limits->pause, now);
 	return DNSBL_WENT_OFF;
 }
 
@@ -151,17 +164,21 @@ void
 dnsbl_give(struct dnsbl *d, const char *zone, enum dnsbl_ticket ticket, enum dnsbl_result result,
     const char *detail, const struct dnsbl_limits *limits, int64_t now)
 {
+	struct dnsbl_health *h;
 	enum dnsbl_change change;
 	struct log_q q;
+	int64_t pause;
 
 	(void)pthread_mutex_lock(&d->lock);
-	change = dnsbl_health_give(health_of(d, zone), ticket, result, limits, now);
+	h = health_of(d, zone);
+	change = dnsbl_health_give(h, ticket, result, limits, now);
+	pause = h->pause;
 	(void)pthread_mutex_unlock(&d->lock);
 	switch (change) {
 	case DNSBL_SAME:
 		break;
 	case DNSBL_WENT_OFF:
-		log_warn("dnsbl=%s state=off pause=%llds reason=%s", zone, (long long)(limits->pause / 1000),
+		log_warn("dnsbl=%s state=off pause=%llds reason=%s", zone, (long long)(pause / 1000),
 		    log_quote(&q, detail));
 		break;
 	case DNSBL_CAME_BACK:

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define DNSBL_FIRST_PAUSE	15000	/* ms that a silent zone is left alone at first */
 #define DNSBL_PROBE_TIME	10000	/* ms after which a probe that nothing was heard of is forgotten */
 
 struct dns;
@@ -31,7 +32,7 @@ enum dnsbl_result {
 /* When a zone goes off, and for how long: a policy's settings. */
 struct dnsbl_limits {
 	unsigned	failures;	/* SILENCE in a row */
-	int64_t		pause;		/* ms */
+	int64_t		pause;		/* ms, at most */
 };
 
 /* dns is lent, for look-ups in lists alone. */
@@ -49,6 +50,7 @@ bool		 dnsbl_is_off(struct dnsbl *, const char *zone);
 struct dnsbl_health {
 	unsigned	failures;	/* in a row */
 	bool		off;
+	int64_t		pause;		/* off: ms from one probe to the next */
 	int64_t		retry;		/* off: when it may be probed */
 };
 enum dnsbl_change { DNSBL_SAME, DNSBL_WENT_OFF, DNSBL_CAME_BACK };

@@ -118,8 +118,8 @@ class Unbound:
 
     elsewhere: zones that are delegated to another port, zone -> port."""
 
-    def __init__(self, lab, nsd, name='unbound', elsewhere=None):
-        self.lab, self.port = lab, free_port()
+    def __init__(self, lab, nsd, name='unbound', elsewhere=None, port=None):
+        self.lab, self.port = lab, port or free_port()
         self.dir = lab.mkdir(name)
         self.address = f'127.0.0.1:{self.port}'
         anchor = f'  trust-anchor-file: "{nsd.anchor}"\n' if nsd.keys else ''
@@ -140,9 +140,7 @@ class Unbound:
 {anchor}remote-control:
   control-enable: no
 '''
-        for zone in nsd.zones:
-            config += f'stub-zone:\n  name: "{zone}"\n  stub-addr: 127.0.0.1@{nsd.port}\n'
-        for zone, port in (elsewhere or {}).items():
+        for zone, port in {**{z: nsd.port for z in nsd.zones}, **(elsewhere or {})}.items():
             config += f'stub-zone:\n  name: "{zone}"\n  stub-addr: 127.0.0.1@{port}\n'
         path = lab.write(f'{name}/unbound.conf', config)
         self.process = lab.process(name, ['unbound', '-d', '-c', path])

@@ -363,6 +363,41 @@ dead_and_alive(void **state)
 	dns_server_stop(&server);
 }
 
+/* For lists: what is not answered is sent twice, and spoils nothing else. */
+static void
+for_lists(void **state)
+{
+	struct dns_server *server = dns_server_start();
+	struct dns_query *dead[4];
+	struct dns_answer a;
+	char name[64], *why = NULL;
+	struct dns *dns = dns_new_for_lists(dns_server_address(server), &why);
+
+	(void)state;
+	assert_non_null(dns);
+	for (unsigned i = 0; i < 24; i++) {
+		if (i < COUNT(dead)) {
+			(void)snprintf(name, sizeof(name), "mute.h%u.dead.test", i);
+			dead[i] = dns_begin(dns, name, DNS_A);
+		}
+		(void)snprintf(name, sizeof(name), "h%u.alive.test", i);
+		dns_resolve(dns, name, DNS_A, &a);
+		if (a.status != DNS_OK)
+			fail_msg("%s: %s", name, a.why);
+		dns_answer_clear(&a);
+		(void)usleep(250000);
+	}
+	for (unsigned i = 0; i < COUNT(dead); i++) {
+		(void)snprintf(name, sizeof(name), "mute.h%u.dead.test", i);
+		assert_in_range(dns_server_asked(server, name), 1, 2);
+		assert_true(dns_finish(&dead[i], 0, &a));
+		assert_int_equal(a.status, DNS_FAILED);
+		dns_answer_clear(&a);
+	}
+	dns_free(&dns);
+	dns_server_stop(&server);
+}
+
 /* --- on a loop --------------------------------------------------------------- */
 
 struct asked {
@@ -465,6 +500,7 @@ main(void)
 		cmocka_unit_test(found_ready),
 		cmocka_unit_test(many_begun),
 		cmocka_unit_test(dead_and_alive),
+		cmocka_unit_test(for_lists),
 		cmocka_unit_test(on_loop),
 		cmocka_unit_test(refused),
 	};

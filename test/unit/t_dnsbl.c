@@ -85,6 +85,33 @@ health(void **state)
 	}
 }
 
+/* Silence: a short pause at first, doubled by each probe in vain; an error: the whole one at once. */
+static void
+pauses(void **state)
+{
+	static const struct dnsbl_limits limits = { 1, 100000 };
+	static const int64_t expected[] = { 15000, 30000, 60000, 100000, 100000 };
+	struct dnsbl_health h = { .failures = 0 };
+	int64_t now = 1;
+
+	(void)state;
+	(void)dnsbl_health_give(&h, DNSBL_ASK, DNSBL_SILENCE, &limits, now);
+	for (size_t i = 0; i < COUNT(expected); i++) {
+		assert_int_equal(h.retry - now, expected[i]);
+		now = h.retry;
+		assert_int_equal(dnsbl_health_take(&h, now), DNSBL_PROBE);
+		assert_int_equal(dnsbl_health_give(&h, DNSBL_PROBE, DNSBL_SILENCE, &limits, now), DNSBL_SAME);
+	}
+	(void)dnsbl_health_give(&h, DNSBL_PROBE, DNSBL_ANSWER, &limits, now);
+	(void)dnsbl_health_give(&h, DNSBL_ASK, DNSBL_SILENCE, &limits, now);
+	assert_int_equal(h.retry - now, 15000);
+	(void)dnsbl_health_give(&h, DNSBL_PROBE, DNSBL_ERROR, &limits, now);
+	assert_int_equal(h.retry - now, 100000);
+	(void)dnsbl_health_give(&h, DNSBL_PROBE, DNSBL_ANSWER, &limits, now);
+	(void)dnsbl_health_give(&h, DNSBL_ASK, DNSBL_ERROR, &limits, now);
+	assert_int_equal(h.retry - now, 100000);
+}
+
 /* --- names, text -------------------------------------------------------------------- */
 
 #define LABEL60	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -556,6 +583,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(health),
+		cmocka_unit_test(pauses),
 		cmocka_unit_test(names),
 		cmocka_unit_test(list_text),
 		cmocka_unit_test(verdicts),
