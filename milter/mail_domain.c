@@ -9,7 +9,9 @@
  */
 #include "milter/mail_domain.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/dns.h"
@@ -67,6 +69,16 @@ addresses(const struct inquiry *q, char host[][DNS_NAME_MAX], size_t n)
 	return answer;
 }
 
+/* "192.0.2.1": many have that as an MX. No host's name ends in a number. */
+static bool
+is_number(const char *host)
+{
+	const char *label = strrchr(host, '.');
+
+	label = label != NULL ? label + 1 : host;
+	return label[strspn(label, "0123456789")] == '\0';
+}
+
 /* The hosts of MX records from *at on, up to AT_ONCE; counts in *nulls those that are the root. */
 static size_t
 next_hosts(const struct dns_answer *mx, size_t *at, char host[][DNS_NAME_MAX], size_t *nulls)
@@ -78,7 +90,7 @@ next_hosts(const struct dns_answer *mx, size_t *at, char host[][DNS_NAME_MAX], s
 		if (dns_mx(&mx->rr[*at], &preference, host[n]) == 0) {
 			if (host[n][0] == '\0')
 				++*nulls;
-			else
+			else if (!is_number(host[n]))
 				n++;
 		}
 	return n;

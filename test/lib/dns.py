@@ -137,6 +137,7 @@ class Unbound:
   cache-max-negative-ttl: 1
   infra-host-ttl: 1
   local-zone: "test." nodefault
+  unblock-lan-zones: yes
 {anchor}remote-control:
   control-enable: no
 '''

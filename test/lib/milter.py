@@ -37,7 +37,7 @@ def packet(command, data=b''):
 
 
 def words(*w):
-    return b''.join(x.encode() + b'\0' for x in w)
+    return b''.join((x if isinstance(x, bytes) else x.encode()) + b'\0' for x in w)
 
 
 def opening(client):
@@ -89,6 +89,26 @@ class _Session:
     def end(self):
         self.socket.sendall(packet(b'A') + packet(b'Q'))
         self.socket.close()
+
+
+def ask(path, client, mail, rcpt):
+    """One session with the arguments of MAIL and RCPT (lists) as they are; the reply to RCPT."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(path)
+        s.sendall(packet(b'O', struct.pack('>III', 6, ALL_ACTIONS, ALL_STEPS)))
+        stream = s.makefile('rb')
+
+        def reply():
+            n = struct.unpack('>I', stream.read(4))[0]
+            return stream.read(n)
+
+        reply()
+        begin = time.monotonic()
+        s.sendall(opening(client) + packet(b'M', words(*mail)) + packet(b'R', words(*rcpt)))
+        body = reply()
+        s.sendall(packet(b'A') + packet(b'Q'))
+    return Reply(client, chr(body[0]), body[1:].rstrip(b'\0').decode('utf-8', 'replace'),
+                 time.monotonic() - begin)
 
 
 def burst(path, clients, recipient, seconds=60):

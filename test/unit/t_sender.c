@@ -196,7 +196,8 @@ static const struct dns_server_row zone[] = {
 	SERVE("nohosts.org", DNS_MX, "\0\12\4gone\7nohosts\3org\0"),
 	SERVE("nohosts.org", DNS_MX, "\0\12\4none\7nohosts\3org\0"),
 	SERVE("none.nohosts.org", DNS_TXT, "\1x"),
-	SERVE("address.org", DNS_MX, "\0\12\003192\0010\0012\0011\0"),
+	SERVE("address.org", DNS_MX, "\0\12\003192\0010\0010\0011\0"),
+	SERVE("192.0.0.1", DNS_A, "\xcb\0\x71\1"),	/* though the DNS may say so */
 	SERVE("odd.org", DNS_MX, "\0\12\4a b.\3org\0"),
 	SERVE("mixed.org", DNS_MX, "\0\0\0"),
 	SERVE("mixed.org", DNS_MX, "\0\12\4gone\5mixed\3org\0"),
