@@ -55,17 +55,19 @@ subject(const struct check_view *v, enum rules_dnsbl_what what)
 static struct dnsbl_asked *
 ask(const struct check_view *v, bool connection)
 {
+	const struct rules_policy *p = v->host->policy;
+	const struct dnsbl_limits limits = { p->dnsbl_failures, (int64_t)p->dnsbl_pause * 1000 };
 	void **slot = connection ? v->conn : v->txn;
 	const struct ruleset *rules = v->host->rules;
 
 	if (*slot == NULL)
-		*slot = dnsbl_asked_new(service_dnsbl(v->host->service), v->dry);
+		*slot = dnsbl_asked_new(service_dnsbl(v->host->service), &limits, v->dry);
 	for (size_t i = 0; i < ruleset_ndnsbls(rules); i++) {
 		const struct rules_dnsbl *row = ruleset_dnsbl_at(rules, i);
 
 		if (of_connection(row) == connection)
 			dnsbl_ask(*slot, row->zone, row->what, subject(v, row->what),
-			    (int64_t)v->host->policy->dnsbl_wait * 1000);
+			    (int64_t)p->dnsbl_wait * 1000);
 	}
 	return *slot;
 }
@@ -140,16 +142,14 @@ judge(const struct check_view *v, const struct rules_dnsbl *row, struct dnsbl_as
 static int
 at_rcpt(const struct check_view *v, struct verdict *out)
 {
-	const struct rules_policy *p = v->host->policy;
-	const struct dnsbl_limits limits = { p->dnsbl_failures, (int64_t)p->dnsbl_pause * 1000 };
 	struct dnsbl_asked *conn, *txn;
 
 	if (!asks(v))
 		return 0;
 	conn = ask(v, true);
 	txn = ask(v, false);
-	dnsbl_collect(conn, &limits);
-	dnsbl_collect(txn, &limits);
+	dnsbl_collect(conn);
+	dnsbl_collect(txn);
 	for (size_t i = 0; i < ruleset_ndnsbls(v->host->rules); i++) {
 		const struct rules_dnsbl *row = ruleset_dnsbl_at(v->host->rules, i);
 

@@ -25,6 +25,7 @@
 struct zone {
 	char			*name;
 	struct dnsbl_health	 health;
+	int64_t			 next_test;	/* mono ms */
 };
 
 struct dnsbl {
@@ -127,15 +128,15 @@ dnsbl_dns(const struct dnsbl *d)
 }
 
 /* Under the lock. */
-static struct dnsbl_health *
-health_of(struct dnsbl *d, const char *name)
+static struct zone *
+zone_of(struct dnsbl *d, const char *name)
 {
 	for (size_t i = 0; i < d->n; i++)
 		if (strcmp(d->zone[i].name, name) == 0)
-			return &d->zone[i].health;
+			return &d->zone[i];
 	d->zone = xrealloc(d->zone, d->n + 1, sizeof(*d->zone));
 	d->zone[d->n] = (struct zone){ .name = xstrdup(name) };
-	return &d->zone[d->n++].health;
+	return &d->zone[d->n++];
 }
 
 enum dnsbl_ticket
@@ -144,9 +145,24 @@ dnsbl_take(struct dnsbl *d, const char *zone, int64_t now)
 	enum dnsbl_ticket ticket;
 
 	(void)pthread_mutex_lock(&d->lock);
-	ticket = dnsbl_health_take(health_of(d, zone), now);
+	ticket = dnsbl_health_take(&zone_of(d, zone)->health, now);
 	(void)pthread_mutex_unlock(&d->lock);
 	return ticket;
+}
+
+bool
+dnsbl_test_is_due(struct dnsbl *d, const char *name, int64_t interval, int64_t now)
+{
+	struct zone *zone;
+	bool due;
+
+	(void)pthread_mutex_lock(&d->lock);
+	zone = zone_of(d, name);
+	due = now >= zone->next_test;
+	if (due)
+		zone->next_test = now + interval;
+	(void)pthread_mutex_unlock(&d->lock);
+	return due;
 }
 
 bool
@@ -155,7 +171,7 @@ dnsbl_is_off(struct dnsbl *d, const char *zone)
 	bool off;
 
 	(void)pthread_mutex_lock(&d->lock);
-	off = health_of(d, zone)->off;
+	off = zone_of(d, zone)->health.off;
 	(void)pthread_mutex_unlock(&d->lock);
 	return off;
 }
@@ -170,7 +186,7 @@ dnsbl_give(struct dnsbl *d, const char *zone, enum dnsbl_ticket ticket, enum dns
 	int64_t pause;
 
 	(void)pthread_mutex_lock(&d->lock);
-	h = health_of(d, zone);
+	h = &zone_of(d, zone)->health;
 	change = dnsbl_health_give(h, ticket, result, limits, now);
 	pause = h->pause;
 	(void)pthread_mutex_unlock(&d->lock);

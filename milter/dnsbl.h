@@ -27,7 +27,8 @@ enum dnsbl_result {
 	DNSBL_NOTHING,		/* nobody waited for the answer */
 	DNSBL_ANSWER,		/* listed or not listed */
 	DNSBL_SILENCE,		/* none in time, or SERVFAIL */
-	DNSBL_ERROR		/* an answer that is no listing: 127.255.255.x, or outside of 127.0.0.0/8 */
+	/* An answer that is no listing: 127.255.255.x, or outside of 127.0.0.0/8; or everything is listed. */
+	DNSBL_ERROR
 };
 /* When a zone goes off, and for how long: a policy's settings. */
 struct dnsbl_limits {
@@ -43,6 +44,11 @@ enum dnsbl_ticket dnsbl_take(struct dnsbl *, const char *zone, int64_t now);
 /* Back, with the result; detail says which error it was. One line in the log when the zone goes off or on. */
 void		 dnsbl_give(struct dnsbl *, const char *zone, enum dnsbl_ticket, enum dnsbl_result,
 		    const char *detail, const struct dnsbl_limits *, int64_t now);
+/*
+ * Is it time to look whether the zone lists what no list may (RFC 5782 5)? True for one session in `interval' ms; a
+ * probe looks in any case.
+ */
+bool		 dnsbl_test_is_due(struct dnsbl *, const char *zone, int64_t interval, int64_t now);
 /* Without a ticket. */
 bool		 dnsbl_is_off(struct dnsbl *, const char *zone);
 

@@ -7,7 +7,8 @@
  *
  * Nothing that a list says can refuse mail by accident: only addresses in 127.0.0.0/8 are handed on,
  * and 127.255.255.0/24 (an error, by common use) as well as addresses from elsewhere (a domain that was
- * sold, a resolver that lies) switch the zone off.
+ * sold, a resolver that lies) switch the zone off. So does a zone that lists everything, as some do when they
+ * are given up: now and then it is asked as well for what no list may contain (RFC 5782 5).
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -33,6 +34,7 @@ struct question {
 	char			 name[DNS_NAME_MAX];	/* looked up */
 	enum dnsbl_ticket	 ticket;
 	struct dns_query	*query;			/* NULL: answered, or not asked */
+	struct dns_query	*test;			/* for what no list may contain; NULL: not asked */
 	int64_t			 deadline;		/* mono ms */
 	uint32_t		 addr[DNSBL_ANSWERS_MAX];
 	size_t			 naddrs;
@@ -41,6 +43,7 @@ struct question {
 
 struct dnsbl_asked {
 	struct dnsbl		*dnsbl;
+	struct dnsbl_limits	 limits;
 	bool			 dry;
 	struct question		*v;
 	size_t			 n;
@@ -126,28 +129,27 @@ dnsbl_name(const char *zone, enum rules_dnsbl_what what, const char *subject, ch
 /* --- questions -------------------------------------------------------------------------- */
 
 struct dnsbl_asked *
-dnsbl_asked_new(struct dnsbl *dnsbl, bool dry)
+dnsbl_asked_new(struct dnsbl *dnsbl, const struct dnsbl_limits *limits, bool dry)
 {
 	struct dnsbl_asked *a = xcalloc(1, sizeof(*a));
 
 	a->dnsbl = dnsbl;
+	a->limits = *limits;
 	a->dry = dry;
 	return a;
 }
 
 static void
-give(const struct dnsbl_asked *a, struct question *q, enum dnsbl_result result, const char *detail,
-    const struct dnsbl_limits *limits)
+give(const struct dnsbl_asked *a, struct question *q, enum dnsbl_result result, const char *detail)
 {
 	if (!a->dry && q->ticket != DNSBL_NO)
-		dnsbl_give(a->dnsbl, q->zone, q->ticket, result, detail, limits, clock_mono_ms());
+		dnsbl_give(a->dnsbl, q->zone, q->ticket, result, detail, &a->limits, clock_mono_ms());
 	q->ticket = DNSBL_NO;
 }
 
 void
 dnsbl_asked_free(struct dnsbl_asked **ap)
 {
-	static const struct dnsbl_limits none = { 1, 0 };	/* of no account for NOTHING */
 	struct dnsbl_asked *a = *ap;
 
 	if (a == NULL)
@@ -156,7 +158,8 @@ dnsbl_asked_free(struct dnsbl_asked **ap)
 		struct question *q = &a->v[i];
 
 		dns_drop(&q->query);
-		give(a, q, DNSBL_NOTHING, "", &none);
+		dns_drop(&q->test);
+		give(a, q, DNSBL_NOTHING, "");
 		free(q->zone);
 		free(q->text);
 	}
@@ -182,11 +185,19 @@ ticket(const struct dnsbl_asked *a, const char *zone, int64_t now)
 	return dnsbl_take(a->dnsbl, zone, now);
 }
 
+/* RFC 5782 5: 127.0.0.1, or `INVALID'. */
+static const char *
+never_listed(enum rules_dnsbl_what what)
+{
+	return what == DNSBL_CLIENT ? "1.0.0.127" : "invalid";
+}
+
 void
 dnsbl_ask(struct dnsbl_asked *a, const char *zone, enum rules_dnsbl_what what, const char *subject,
     int64_t ms)
 {
 	int64_t now = clock_mono_ms();
+	char test[DNS_NAME_MAX];
 	struct question *q;
 
 	if (find(a, zone, what) != NULL)
@@ -197,6 +208,10 @@ dnsbl_ask(struct dnsbl_asked *a, const char *zone, enum rules_dnsbl_what what, c
 	if (dnsbl_name(zone, what, subject, q->name) == -1 || (q->ticket = ticket(a, zone, now)) == DNSBL_NO)
 		return;
 	q->query = dns_begin(dnsbl_dns(a->dnsbl), q->name, DNS_A);
+	if (!a->dry && (dnsbl_test_is_due(a->dnsbl, zone, a->limits.pause, now) || q->ticket == DNSBL_PROBE)) {
+		(void)snprintf(test, sizeof(test), "%s.%s", never_listed(what), zone);
+		q->test = dns_begin(dnsbl_dns(a->dnsbl), test, DNS_A);
+	}
 }
 
 /* --- answers ------------------------------------------------------------------------------ */
@@ -235,29 +250,32 @@ read_addresses(struct question *q, const struct dns_answer *a, uint32_t *bad)
 
 static void
 answered(const struct dnsbl_asked *a, struct question *q, const struct dns_answer *answer,
-    const struct dnsbl_limits *limits)
+    bool lists_all)
 {
 	char detail[64], text[INET_ADDRSTRLEN];
 	uint32_t bad;
 
 	switch (answer->status) {
 	case DNS_OK:
-		if (read_addresses(q, answer, &bad)) {
-			give(a, q, DNSBL_ANSWER, "", limits);
-			return;
+		if (!read_addresses(q, answer, &bad)) {
+			bad = htonl(bad);
+			(void)snprintf(detail, sizeof(detail), "it answers %s, which is an error",
+			    inet_ntop(AF_INET, &bad, text, sizeof(text)));
+			give(a, q, DNSBL_ERROR, detail);
+		} else if (lists_all) {
+			q->naddrs = 0;
+			give(a, q, DNSBL_ERROR, "it lists everything");
+		} else {
+			give(a, q, DNSBL_ANSWER, "");
 		}
-		bad = htonl(bad);
-		(void)snprintf(detail, sizeof(detail), "it answers %s, which is an error",
-		    inet_ntop(AF_INET, &bad, text, sizeof(text)));
-		give(a, q, DNSBL_ERROR, detail, limits);
 		return;
 	case DNS_NODATA:
 	case DNS_NXDOMAIN:
-		give(a, q, DNSBL_ANSWER, "", limits);
+		give(a, q, DNSBL_ANSWER, "");
 		return;
 	case DNS_FAILED:
 	case DNS_BOGUS:
-		give(a, q, DNSBL_SILENCE, answer->why, limits);
+		give(a, q, DNSBL_SILENCE, answer->why);
 		return;
 	}
 }
@@ -273,22 +291,42 @@ patience(const struct dnsbl_asked *a, const struct question *q)
 	return left;
 }
 
+/* Does it contain what no list may? If it does not say in time, that is no matter. */
+static bool
+fails_test(const struct dnsbl_asked *a, struct question *q)
+{
+	struct dns_answer answer;
+	bool listed;
+
+	if (q->test == NULL)
+		return false;
+	if (!dns_finish(&q->test, patience(a, q), &answer)) {
+		dns_drop(&q->test);
+		return false;
+	}
+	listed = answer.status == DNS_OK;
+	dns_answer_clear(&answer);
+	return listed;
+}
+
 void
-dnsbl_collect(struct dnsbl_asked *a, const struct dnsbl_limits *limits)
+dnsbl_collect(struct dnsbl_asked *a)
 {
 	struct dns_answer answer;
 
 	for (size_t i = 0; i < a->n; i++) {
 		struct question *q = &a->v[i];
+		bool lists_all;
 
 		if (q->query == NULL)
 			continue;
+		lists_all = fails_test(a, q);
 		if (dns_finish(&q->query, patience(a, q), &answer)) {
-			answered(a, q, &answer, limits);
+			answered(a, q, &answer, lists_all);
 			dns_answer_clear(&answer);
 		} else {
 			dns_drop(&q->query);
-			give(a, q, DNSBL_SILENCE, "it does not answer in time", limits);
+			give(a, q, DNSBL_SILENCE, "it does not answer in time");
 		}
 	}
 }

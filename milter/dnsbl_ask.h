@@ -22,8 +22,8 @@ struct dnsbl;
 struct dnsbl_asked;
 struct dnsbl_limits;
 
-/* dry: no zone's health changes. */
-struct dnsbl_asked *dnsbl_asked_new(struct dnsbl *, bool dry);
+/* limits are kept. dry: no zone's health changes. */
+struct dnsbl_asked *dnsbl_asked_new(struct dnsbl *, const struct dnsbl_limits *, bool dry);
 void	dnsbl_asked_free(struct dnsbl_asked **);
 /*
  * Asks for the subject (an address or a name) in the zone, unless that was done already, is senseless, or
@@ -32,7 +32,7 @@ void	dnsbl_asked_free(struct dnsbl_asked **);
 void	dnsbl_ask(struct dnsbl_asked *, const char *zone, enum rules_dnsbl_what, const char *subject,
 	    int64_t ms);
 /* Waits for what is on its way, for each until its time is over. */
-void	dnsbl_collect(struct dnsbl_asked *, const struct dnsbl_limits *);
+void	dnsbl_collect(struct dnsbl_asked *);
 /* Host byte order; 0 not listed. */
 size_t	dnsbl_answers(const struct dnsbl_asked *, const char *zone, enum rules_dnsbl_what,
 	    const uint32_t **addr);

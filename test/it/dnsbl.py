@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """DNS lists through a real Postfix, a real resolver and a real name server: points and thresholds, return codes,
 lists of the good, each verdict, each thing that can be looked up, IPv6; and zones that fail: by errors, by
-silence, and how they come back. XCLIENT plays the clients."""
+silence, by listing everything, and how they come back. XCLIENT plays the clients."""
 import shutil
 
 from lib import smtp
@@ -32,6 +32,7 @@ ZONES = {
     'shadow.test': entries(a192_0_2_40='127.0.0.2'),
     'error.test': '* A 127.255.255.254\n',
     'sold.test': '* A 203.0.113.80\n',
+    'given-up.test': '* A 127.0.0.2\n',
 }
 LATE = {'late.test': entries(a192_0_2_50='127.0.0.2')}
 ROWS = [
@@ -103,7 +104,7 @@ def lines(holdfast, zone):
 
 def failures(mta, holdfast):
     """Errors at once, silence after five in a row; one line each; and back."""
-    for zone in ('error.test', 'sold.test', 'late.test'):
+    for zone in ('error.test', 'sold.test', 'given-up.test', 'late.test'):
         holdfast.cli('rule', 'add', 'dnsbl', zone, 'reject')
     holdfast.cli('rule', 'set', 'dnsbl.pause', '1s')
     holdfast.cli('rule', 'set', 'dnsbl.wait', '1s')
@@ -112,6 +113,7 @@ def failures(mta, holdfast):
     check('reason="it answers 127.255.255.254, which is an error"' in lines(holdfast, 'error.test')[0],
           lines(holdfast, 'error.test')[0])
     wait_until(lambda: lines(holdfast, 'sold.test'), 5, 'the zone that was sold to be off')
+    check('reason="it lists everything"' in lines(holdfast, 'given-up.test')[0], 'the zone that lists everything is off')
     # A dead zone: each session waits for its second at most, five of them.
     wait_until(lambda: mta.rcpt('192.0.2.50').startswith('250') and lines(holdfast, 'late.test'), 30,
                'the dead zone to be off')
@@ -151,12 +153,12 @@ def dnsbl(lab):
     same(mta.rcpt('192.0.2.50'), listed('192.0.2.50', 'late.test'), 'what the dead zone says now')
     wait_until(lambda: lines(holdfast, 'late.test')[-1].endswith('state=on'), 5, 'the line that it is on')
     same(len(lines(holdfast, 'late.test')), 2, 'lines about the dead zone')
-    for zone in ('error.test', 'sold.test'):
+    for zone in ('error.test', 'sold.test', 'given-up.test'):
         same(len(lines(holdfast, zone)), 1, f'lines about {zone}, probed all the time')
     dns.zone('error.test', entries(a192_0_2_51='127.0.0.2'))
     wait_until(lambda: mta.rcpt('192.0.2.51').startswith('554') or None, 30, 'the zone with errors to come back')
     same(len(lines(holdfast, 'error.test')), 2, 'lines about it')
-    same([line for z in ZONES for line in lines(holdfast, z) if z not in ('error.test', 'sold.test')], [],
+    same([line for z in ZONES for line in lines(holdfast, z) if z not in ('error.test', 'sold.test', 'given-up.test')], [],
          'lines about the others')
 
     # Our own resolver is gone for a moment: all lists are off, and soon back again.

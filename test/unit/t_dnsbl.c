@@ -220,6 +220,7 @@ static const struct dns_server_row zone[] = {
 	SERVE("*.sold.test", DNS_A, "\xcb\0\x71\7"),
 	SERVE("*.both.test", DNS_A, "\x7f\0\0\2"),
 	SERVE("*.both.test", DNS_A, "\x7f\xff\xff\xff"),
+	SERVE("*.world.test", DNS_A, "\x7f\0\0\2"),
 	{ "*.fail.test", 0, SERVE_FAIL, NULL, 0 },
 	{ "*.dead.test", 0, SERVE_MUTE, NULL, 0 },
 };
@@ -292,6 +293,9 @@ verdicts(void **state)
 		{ ROW("error.test", "client", "", "reject"), "192.0.2.1", "", "", "", VERDICT_PASS, 0, 0, "", "" },
 		{ ROW("sold.test", "client", "", "reject"), "192.0.2.1", "", "", "", VERDICT_PASS, 0, 0, "", "" },
 		{ ROW("both.test", "client", "", "reject"), "192.0.2.1", "", "", "", VERDICT_PASS, 0, 0, "", "" },
+		/* it was given up, and lists everything: 127.0.0.1, and names in `invalid' */
+		{ ROW("world.test", "client", "", "reject"), "192.0.2.1", "", "", "", VERDICT_PASS, 0, 0, "", "" },
+		{ ROW("world.test", "helo", "", "reject"), "192.0.2.1", "", "a.example", "", VERDICT_PASS, 0, 0, "", "" },
 		{ ROW("fail.test", "client", "", "reject"), "192.0.2.1", "", "", "", VERDICT_PASS, 0, 0, "", "" },
 	};
 	struct verdict v;
@@ -416,7 +420,9 @@ errors_switch_off(void **state)
 	assert_false(dnsbl_is_off(service_dnsbl(d->service), "bl.test"));
 	ask(d, "192.0.2.2", &v);
 	ask(d, "192.0.2.3", &v);
-	assert_int_equal(dns_server_asked(d->server, ".error.test"), 1);
+	assert_int_equal(dns_server_asked(d->server, ".0.192.error.test"), 1);
+	/* Whether it lists everything was asked at first, and not again. */
+	assert_int_equal(dns_server_asked(d->server, "1.0.0.127.bl.test"), 1);
 	dns_lab_free(&d, &check_dnsbl);
 }
 
@@ -489,6 +495,34 @@ gone_early(void **state)
 	dns_lab_free(&d, &check_dnsbl);
 }
 
+/* A list that is given up stays off as long as it lists everything, and comes back when it does no more. */
+static void
+lists_everything(void **state)
+{
+	static const struct dns_server_row mended[] = { SERVE("9.2.0.192.world.test", DNS_A, "\x7f\0\0\2") };
+	struct dns_lab *d = dns_lab_new(ROW("world.test", "client", "", "reject") SET("dnsbl.pause", "1s"), zone,
+	    COUNT(zone));
+	struct dnsbl *health = service_dnsbl(d->service);
+	struct verdict v;
+	int64_t until = clock_mono_ms() + 2500;
+
+	(void)state;
+	while (clock_mono_ms() < until) {
+		ask(d, "192.0.2.1", &v);
+		assert_false(engine_is_hit(&v));
+		assert_true(dnsbl_is_off(health, "world.test"));
+		(void)usleep(20000);
+	}
+	assert_true(dns_server_asked(d->server, "1.0.0.127.world.test") >= 2);	/* probed */
+	dns_server_table(d->server, mended, COUNT(mended));
+	for (int i = 0; i < 500 && dnsbl_is_off(health, "world.test"); i++) {
+		ask(d, "192.0.2.9", &v);
+		(void)usleep(10000);
+	}
+	assert_int_equal(v.code, 554);
+	dns_lab_free(&d, &check_dnsbl);
+}
+
 /* `explain' asks like a client, but no zone goes off by it, or comes back. */
 static void
 dry(void **state)
@@ -528,7 +562,7 @@ one_client(void *arg)
 {
 	static const struct dnsbl_limits limits = { 5, 60000 };
 	struct client *c = arg;
-	struct dnsbl_asked *a = dnsbl_asked_new(c->dnsbl, false);
+	struct dnsbl_asked *a = dnsbl_asked_new(c->dnsbl, &limits, false);
 	int64_t begun = clock_mono_ms();
 	const uint32_t *addr;
 	char client[32];
@@ -536,7 +570,7 @@ one_client(void *arg)
 	(void)snprintf(client, sizeof(client), "203.0.113.%u", c->i);
 	dnsbl_ask(a, "dead.test", DNSBL_CLIENT, client, 1000);
 	dnsbl_ask(a, "all.test", DNSBL_CLIENT, client, 1000);
-	dnsbl_collect(a, &limits);
+	dnsbl_collect(a);
 	c->listed = dnsbl_answers(a, "all.test", DNSBL_CLIENT, &addr);
 	c->took = clock_mono_ms() - begun;
 	dnsbl_asked_free(&a);
@@ -548,7 +582,7 @@ crowd(void **state)
 {
 	static const struct dns_server_row rows[] = {
 		{ "*.dead.test", 0, SERVE_MUTE, NULL, 0 },
-		SERVE("*.all.test", DNS_A, "\x7f\0\0\2"),
+		SERVE("*.203.all.test", DNS_A, "\x7f\0\0\2"),
 	};
 	struct dns_server *server = dns_server_start();
 	struct client client[100];
@@ -593,6 +627,7 @@ main(void)
 		cmocka_unit_test(errors_switch_off),
 		cmocka_unit_test(dead_and_back),
 		cmocka_unit_test(gone_early),
+		cmocka_unit_test(lists_everything),
 		cmocka_unit_test(dry),
 		cmocka_unit_test(crowd),
 	};
