@@ -117,6 +117,8 @@ answer(struct packet *p)
 	zone = 12 + (unsigned)first + 1;
 	p->len = end + 5;
 	memset(p->b + 6, 0, 6);
+	if (first == 4 && strncasecmp(label, "late", 4) == 0)
+		(void)usleep(200000);
 	p->b[2] = 0x84;		/* QR, AA */
 	p->b[3] = 0x80;		/* RA */
 	if (first == 4 && strncasecmp(label, "mute", 4) == 0)

@@ -2,7 +2,7 @@
  * dns_server.h -- a name server of few words on a thread, for the tests of what asks one.
  *
  * The first label of the name says what it answers: "mute" nothing, "fail" SERVFAIL, "nx" NXDOMAIN,
- * "none" no record, "cname" a CNAME to "one" of the same zone, all else two records of the type.
+ * "none" no record, "late" says it after 200 ms, "cname" a CNAME to "one" of the same zone, all else two records of the type.
  * Or a table says it.
  *
  * SPDX-License-Identifier: BSD-2-Clause

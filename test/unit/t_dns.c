@@ -294,6 +294,44 @@ found_ready(void **state)
 	dns_server_stop(&server);
 }
 
+/* Whoever reads the answers goes when he has his own: another one must go on reading. */
+static void *
+leave_first(void *arg)
+{
+	struct dns_query *q = arg;
+	struct dns_answer a;
+
+	if (!dns_finish(&q, 5000, &a))
+		return NULL;
+	dns_answer_clear(&a);
+	return arg;
+}
+
+static void
+next_leader(void **state)
+{
+	struct dns_server *server = dns_server_start();
+	struct dns *dns = dns_open(server);
+	/* The server takes 200 ms for each of them. */
+	struct dns_query *first = dns_begin(dns, "late.first.test", DNS_A), *second;
+	int64_t begun = clock_mono_ms();
+	struct dns_answer a;
+	pthread_t thread;
+	void *left;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, leave_first, first), 0);
+	(void)usleep(50000);
+	second = dns_begin(dns, "late.second.test", DNS_A);
+	assert_true(dns_finish(&second, 5000, &a));
+	dns_answer_clear(&a);
+	assert_true(clock_mono_ms() - begun < 3000);
+	assert_int_equal(pthread_join(thread, &left), 0);
+	assert_non_null(left);
+	dns_free(&dns);
+	dns_server_stop(&server);
+}
+
 /* Many threads with many questions each; some drop theirs, some come back for them. */
 static void *
 one_of_many_begun(void *arg)
@@ -498,6 +536,7 @@ main(void)
 		cmocka_unit_test(many_threads),
 		cmocka_unit_test(ask_and_go_on),
 		cmocka_unit_test(found_ready),
+		cmocka_unit_test(next_leader),
 		cmocka_unit_test(many_begun),
 		cmocka_unit_test(dead_and_alive),
 		cmocka_unit_test(for_lists),

@@ -216,10 +216,10 @@ static const struct dns_server_row zone[] = {
 	SERVE("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.bl.test", DNS_A, "\x7f\0\0\2"),
 	SERVE("bad.example.org.names.test", DNS_A, "\x7f\0\0\2"),
 	/* errors: 127.255.255.254, a domain that was sold, and both beside a listing */
-	SERVE("*.error.test", DNS_A, "\x7f\xff\xff\xfe"),
-	SERVE("*.sold.test", DNS_A, "\xcb\0\x71\7"),
-	SERVE("*.both.test", DNS_A, "\x7f\0\0\2"),
-	SERVE("*.both.test", DNS_A, "\x7f\xff\xff\xff"),
+	SERVE("*.192.error.test", DNS_A, "\x7f\xff\xff\xfe"),
+	SERVE("*.192.sold.test", DNS_A, "\xcb\0\x71\7"),
+	SERVE("*.192.both.test", DNS_A, "\x7f\0\0\2"),
+	SERVE("*.192.both.test", DNS_A, "\x7f\xff\xff\xff"),
 	SERVE("*.world.test", DNS_A, "\x7f\0\0\2"),
 	{ "*.fail.test", 0, SERVE_FAIL, NULL, 0 },
 	{ "*.dead.test", 0, SERVE_MUTE, NULL, 0 },
@@ -376,25 +376,22 @@ asked_once(void **state)
 static void
 not_asked(void **state)
 {
-	static const struct {
-		const char	*addr, *auth;
-	} rows[] = {
-		{ "127.0.0.1", "" }, { "10.0.0.1", "" }, { "::1", "" }, { "", "" }, { "192.0.2.1", "ann" },
-	};
+	static const char *const addr[] = { "127.0.0.1", "10.0.0.1", "::1", "" };
 	struct dns_lab *d = dns_lab_new(ROW("bl.test", "client", "", "reject"), zone, COUNT(zone));
 	struct verdict v;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		d->lab->view.auth = "";
-		d->lab->view.client_addr = rows[i].auth[0] == '\0' ? rows[i].addr : "10.0.0.1";
-		dns_lab_connect(d, &check_dnsbl);
-		d->lab->view.client_addr = rows[i].addr;
-		d->lab->view.auth = rows[i].auth;
-		check_lab_ask(d->lab, &check_dnsbl, STAGE_RCPT, &v);
+	for (size_t i = 0; i < COUNT(addr); i++) {
+		ask(d, addr[i], &v);
 		assert_false(engine_is_hit(&v));
 	}
 	assert_int_equal(dns_server_asked(d->server, ""), 0);
+	/* He has authenticated, which is known only after the lists were asked. */
+	d->lab->view.client_addr = "192.0.2.1";
+	dns_lab_connect(d, &check_dnsbl);
+	d->lab->view.auth = "ann";
+	check_lab_ask(d->lab, &check_dnsbl, STAGE_RCPT, &v);
+	assert_false(engine_is_hit(&v));
 	/* Without a service, and without a connection that was told of. */
 	d->lab->view.auth = "";
 	d->lab->host.service = NULL;
@@ -472,6 +469,7 @@ dead_and_back(void **state)
 static void
 gone_early(void **state)
 {
+	static const struct dnsbl_limits limits = { 1, 1000 };
 	struct dns_lab *d = dns_lab_new(ROW("dead.test", "client", "", "reject") SET("dnsbl.wait", "1s")
 	    SET("dnsbl.failures", "1") SET("dnsbl.pause", "1s"), zone, COUNT(zone));
 	struct dnsbl *health = service_dnsbl(d->service);
@@ -492,6 +490,11 @@ gone_early(void **state)
 	assert_int_equal(dnsbl_take(health, "dead.test", clock_mono_ms()), DNSBL_NO);
 	check_lab_end_conn(d->lab, &check_dnsbl);
 	assert_int_equal(dnsbl_take(health, "dead.test", clock_mono_ms()), DNSBL_PROBE);
+	dnsbl_give(health, "dead.test", DNSBL_PROBE, DNSBL_NOTHING, "", &limits, clock_mono_ms());
+	/* A probe in vain counts, though its client leaves as well. */
+	ask(d, "192.0.2.3", &v);
+	check_lab_end_conn(d->lab, &check_dnsbl);
+	assert_int_equal(dnsbl_take(health, "dead.test", clock_mono_ms()), DNSBL_NO);
 	dns_lab_free(&d, &check_dnsbl);
 }
 
