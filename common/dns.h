@@ -54,11 +54,11 @@ struct dns_answer {
  * secure then, and nothing bogus. NULL and *why (malloc'd) on a bad file or no memory. Call after fork().
  */
 struct dns	*dns_new(const char *server, const char *anchor, char **why);
-/* … for many questions at once of which any number may remain without an answer. They are given up after 3 s. */
+/* … for many questions at once that may all remain without an answer: each is given up after 3 s. */
 struct dns	*dns_new_for_lists(const char *server, char **why);
 /*
- * No call-back comes any more. No thread may be in dns_resolve() or dns_finish(), and what was begun by
- * dns_begin() must be finished or dropped.
+ * No call-back comes any more. No thread may be in dns_resolve() or dns_finish(), and what was begun
+ * by dns_begin() must be finished or dropped.
  */
 void		 dns_free(struct dns **);
 

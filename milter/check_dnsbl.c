@@ -1,14 +1,14 @@
 /*
  * check_dnsbl.c -- what DNS lists say of the client, its names and the sender's domain (rules: kind `dnsbl').
  *
- * The client's address and name are known at the connection: the lists are asked then, and have dnsbl.wait
- * seconds from there, while the client says HELO and MAIL. HELO and the sender's domain are asked for at the first
- * RCPT of each message, in parallel with each other, and have as long from there. At RCPT the answers are
- * collected; they hold for the rest of the connection, or message. Each row is judged for each
- * recipient: its points add up, the gravest verdict counts.
+ * The client's address and name are known at the connection: the lists are asked then, and have
+ * dnsbl.wait seconds from there, while the client says HELO and MAIL. HELO and the sender's domain are
+ * asked for at the first RCPT of each message, all at once, and have as long from there. At RCPT the
+ * answers are collected; they hold for the rest of the connection, or message. Each row is judged for
+ * each recipient: points add up, the gravest verdict counts.
  *
- * Not asked: for clients that have authenticated (dynamic addresses are their home), for private addresses, and in
- * zones that are off (dnsbl.c).
+ * Not asked: for private addresses, and in zones that are off (dnsbl.c). Clients that have authenticated are
+ * not judged: dynamic addresses are their home.
  *
  * A refusal says 554 5.7.1 in Postfix's words: stock fail2ban looks for them.
  *

@@ -50,8 +50,8 @@ at_rcpt(const struct check_view *v, struct verdict *out)
 	case ADDR_OK:
 		break;
 	case ADDR_NEEDS_UTF8:
-		check_reject(out, 553, "5.6.7", "Recipient address rejected: non-ASCII address without SMTPUTF8",
-		    why);
+		check_reject(out, 553, "5.6.7",
+		    "Recipient address rejected: non-ASCII address without SMTPUTF8", why);
 		return 0;
 	case ADDR_BAD:
 		check_reject(out, 501, "5.1.3", "Bad recipient address syntax", why);

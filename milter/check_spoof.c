@@ -1,9 +1,9 @@
 /*
  * check_spoof.c -- a sender in a domain that is served here, from outside.
  *
- * Mail of our own domains does not come in by the backup MX: it comes from the primary, from
- * clients that have authenticated, or from networks that an exception for `spoof' lists. Only domains and aliases
- * of the rules count; one that is served because its MX names us is not known well enough for this.
+ * Mail of our own domains does not come in by the backup MX: it comes from the primary, from clients
+ * that have authenticated, or from networks that an exception for `spoof' lists. Only domains and
+ * aliases of the rules count; one that is served because its MX names us is not known well enough.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -41,7 +41,7 @@ struct dnsbl	*dnsbl_new(struct dns *);
 void		 dnsbl_free(struct dnsbl **);
 struct dns	*dnsbl_dns(const struct dnsbl *);
 enum dnsbl_ticket dnsbl_take(struct dnsbl *, const char *zone, int64_t now);
-/* Back, with the result; detail says which error it was. One line in the log when the zone goes off or on. */
+/* Back, with the result; detail: why not an answer. One line in the log when the zone goes off or on. */
 void		 dnsbl_give(struct dnsbl *, const char *zone, enum dnsbl_ticket, enum dnsbl_result,
 		    const char *detail, const struct dnsbl_limits *, int64_t now);
 /*

@@ -2,8 +2,8 @@
  * dnsbl_ask.c -- questions to DNS lists about one client, or one message.
  *
  * Each question has an end of its own, counted from when it was put. They are waited for one after
- * the other, but all run at the same time: a session waits for the longest of them, not for their sum. What has no
- * answer by then counts as not listed for the client, and as a failure for the zone.
+ * the other, but all run at the same time: a session waits for the longest of them, not for their
+ * sum. What has no answer by then counts as not listed for the client, and as a failure for the zone.
  *
  * Nothing that a list says can refuse mail by accident: only addresses in 127.0.0.0/8 are handed on,
  * and 127.255.255.0/24 (an error, by common use) as well as addresses from elsewhere (a domain that was
@@ -205,10 +205,12 @@ dnsbl_ask(struct dnsbl_asked *a, const char *zone, enum rules_dnsbl_what what, c
 	a->v = xrealloc(a->v, a->n + 1, sizeof(*a->v));
 	q = &a->v[a->n++];
 	*q = (struct question){ .zone = xstrdup(zone), .what = what, .deadline = now + ms };
-	if (dnsbl_name(zone, what, subject, q->name) == -1 || (q->ticket = ticket(a, zone, now)) == DNSBL_NO)
+	if (dnsbl_name(zone, what, subject, q->name) == -1 ||
+	    (q->ticket = ticket(a, zone, now)) == DNSBL_NO)
 		return;
 	q->query = dns_begin(dnsbl_dns(a->dnsbl), q->name, DNS_A);
-	if (!a->dry && (dnsbl_test_is_due(a->dnsbl, zone, a->limits.pause, now) || q->ticket == DNSBL_PROBE)) {
+	if (!a->dry && (q->ticket == DNSBL_PROBE ||
+	    dnsbl_test_is_due(a->dnsbl, zone, a->limits.pause, now))) {
 		(void)snprintf(test, sizeof(test), "%s.%s", never_listed(what), zone);
 		q->test = dns_begin(dnsbl_dns(a->dnsbl), test, DNS_A);
 	}
