@@ -71,9 +71,9 @@ void		 dns_answer_clear(struct dns_answer *);
 
 /*
  * Ask now, wait later: many questions at once, by one thread. The answer may lie ready for any
- * time. dns_begin() does not wait; dns_finish() waits at most ms milliseconds (0: takes what is there already, within 10 ms) and
- * says whether *answer is filled; *query is NULL then, else it can be finished again. One thread at a
- * time for a query; never dns_cancel().
+ * time. dns_begin() does not wait; dns_finish() waits at most ms milliseconds (0: takes what is there
+ * already, within 10 ms) and says whether *answer is filled; *query is NULL then, else it can be
+ * finished again. One thread at a time for a query; never dns_cancel().
  */
 struct dns_query *dns_begin(struct dns *, const char *name, enum dns_type);
 bool		 dns_finish(struct dns_query **, int64_t ms, struct dns_answer *answer);

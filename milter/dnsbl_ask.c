@@ -228,7 +228,10 @@ by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Listings into q->addr, in order: name servers rotate theirs. False: it is not the answer of a list, and *bad is what came. */
+/*
+ * Listings into q->addr, in order: name servers rotate theirs. False: it is not the answer of a list,
+ * and *bad is what came.
+ */
 static bool
 read_addresses(struct question *q, const struct dns_answer *a, uint32_t *bad)
 {
