@@ -19,6 +19,7 @@
 
 #include "common/buf.h"
 #include "common/rules_screen.h"
+#include "common/utf8.h"
 #include "milter/host.h"
 #include "milter/plugin.h"
 #include "milter/service.h"
@@ -204,15 +205,6 @@ in_brackets(const char *address)
 	return xasprintf("<%s>", address);
 }
 
-static bool
-is_ascii(const char *s)
-{
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s >= 0x80)
-			return false;
-	return true;
-}
-
 /* The answer that counts: the first that refuses. */
 static void
 conclude(struct explain *e, const struct session_answer *a)
@@ -249,7 +241,7 @@ play(struct session *s, const struct explain_question *q, const struct sockaddr_
 {
 	char *sender = in_brackets(q->sender), *rcpt = in_brackets(q->recipient);
 	char utf8[] = "SMTPUTF8";
-	char *mail[] = { sender, is_ascii(sender) && is_ascii(rcpt) ? NULL : utf8, NULL };
+	char *mail[] = { sender, utf8_is_ascii(sender) && utf8_is_ascii(rcpt) ? NULL : utf8, NULL };
 	char *to[] = { rcpt, NULL };
 	struct session_answer a;
 	int rc = 0;

@@ -1,7 +1,7 @@
 /*
  * main.c -- holdfast-milter: start, reload, stop.
  *
- * Threads: libmilter's (its listener runs on a thread of ours) and the main
+ * Threads: libmilter's (its listener runs on a thread of ours), the one that nudges them (pool.c), and the main
  * one, which takes the signals, looks at the rules twice a second and ends the
  * program. The process that evaluates SPF is started before all of them (spf.h).
  *
@@ -47,6 +47,7 @@
 #include "common/rules.h"
 #include "milter/callbacks.h"
 #include "milter/plugin.h"
+#include "milter/pool.h"
 #include "milter/service.h"
 #include "milter/spf.h"
 
@@ -389,6 +390,7 @@ main(int argc, char **argv)
 	struct rules *rules;
 	struct conf *conf;
 	struct spf *spf = NULL;
+	struct pool *pool;
 	struct sock sock;
 	pthread_t thread;
 	char *why = NULL;
@@ -422,7 +424,6 @@ main(int argc, char **argv)
 		die(EX_CONFIG, why);
 	service_use_spf(service, spf);
 	service_plugins(service, plugins);
-	callbacks_serve(service);
 	if (callbacks_register() == -1)
 		die(EX_SOFTWARE, "libmilter refused to register the milter");
 	if (catch_signals() == -1)	/* before anybody can see that we are here */
@@ -430,7 +431,9 @@ main(int argc, char **argv)
 	if (sock_open(&sock, &conf->milter_listen, &why) == -1)
 		die(EX_UNAVAILABLE, why);
 	small_stacks();
-	if (spf_listen(spf) == -1 || start_listener(&thread) != 0) {
+	pool = pool_start(&conf->milter_listen);
+	callbacks_serve(service, pool);
+	if (pool == NULL || spf_listen(spf) == -1 || start_listener(&thread) != 0) {
 		sock_hide(&sock);
 		die(EX_OSERR, "cannot start a thread");
 	}

@@ -22,6 +22,7 @@
 #include "milter/complaints.h"
 #include "milter/counters.h"
 #include "milter/derived.h"
+#include "milter/dnsbl.h"
 #include "milter/lmtp_client.h"
 #include "milter/plugin.h"
 
@@ -43,6 +44,12 @@ struct service {
 	struct setup_ref *current;
 	struct rules	*rules;
 	struct dns	*dns;
+	/*
+	 * DNS lists have a resolver of their own: libunbound counts a zone that is dead against the
+	 * forwarder that it asked, and that must not spoil other look-ups.
+	 */
+	struct dns	*list_dns;
+	struct dnsbl	*dnsbl;
 	struct derived	*derived;
 	struct counters	*counters;
 	struct complaints *complaints;
@@ -80,13 +87,18 @@ struct service *
 service_new(struct conf *conf, struct rules *rules, char **why)
 {
 	struct dns *dns = dns_new(conf->resolver, "", why);
+	struct dns *list_dns = dns != NULL ? dns_new_for_lists(conf->resolver, why) : NULL;
 	struct service *s;
 	pthread_condattr_t attr;
 
-	if (dns == NULL)
+	if (list_dns == NULL) {
+		dns_free(&dns);
 		return NULL;
+	}
 	s = xcalloc(1, sizeof(*s));
 	s->dns = dns;
+	s->list_dns = list_dns;
+	s->dnsbl = dnsbl_new(list_dns);
 	s->derived = derived_new(dns);
 	s->counters = counters_new();
 	s->complaints = complaints_new();
@@ -117,6 +129,8 @@ service_free(struct service **sp)
 	complaints_free(&s->complaints);
 	plugin_set_free(&s->plugins);
 	free(s->table);
+	dnsbl_free(&s->dnsbl);
+	dns_free(&s->list_dns);
 	dns_free(&s->dns);
 	(void)pthread_cond_destroy(&s->idle);
 	(void)pthread_mutex_destroy(&s->lock);
@@ -218,6 +232,12 @@ service_plugins(struct service *s, struct plugin_set *plugins)
 	ours = checks_table(&nours);
 	theirs = plugin_set_checks(plugins, &ntheirs);
 	s->table = plugin_table(ours, nours, theirs, ntheirs, &s->nchecks);
+}
+
+struct dnsbl *
+service_dnsbl(const struct service *s)
+{
+	return s->dnsbl;
 }
 
 const struct check *const *

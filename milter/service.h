@@ -17,6 +17,7 @@ struct conf;
 struct counters;
 struct derived;
 struct dns;
+struct dnsbl;
 struct lmtp_pool;
 struct plugin_set;
 struct rules;
@@ -47,6 +48,7 @@ void		 service_use_spf(struct service *, struct spf *);
 struct spf	*service_spf(const struct service *);
 /* Checks from outside; become its own. Once, before the first session. */
 void		 service_plugins(struct service *, struct plugin_set *);
+struct dnsbl	*service_dnsbl(const struct service *);
 /* All checks, cheapest first; the same for the whole run of the program. */
 const struct check *const *service_checks(const struct service *, size_t *n);
 

@@ -188,6 +188,7 @@ session_view(const struct session *s, struct check_view *v)
 	v->bytes = t->bytes;
 	v->size_limit = t->limit;
 	v->dry = s->watch != NULL;
+	v->smtputf8 = t->env.smtputf8;
 }
 
 void

@@ -132,6 +132,7 @@ struct check_view {
 	void		**conn, **txn;	/* this check's own memory, see above */
 	const struct check_message *message;	/* at_eom; else NULL */
 	const struct check_host *host;	/* for checks inside Holdfast; else NULL */
+	bool		 smtputf8;	/* declared at MAIL: addresses may be UTF-8 (RFC 6531) */
 };
 
 /*
