@@ -168,7 +168,7 @@ def own_minds(mta, holdfast, primary):
                    == 250, 5, f'the rule for {user}@fine.test')
     for user, told in (('shadow', True), ('off', False)):
         lines = [x for x in holdfast.milter.log().splitlines() if f'to="{user}@fine.test"' in x]
-        same(any('action=shadow-reject' in x for x in lines), told, f'{user} in the log: {lines}')
+        same(any('check=spf action=shadow-reject' in x for x in lines), told, f'{user} in the log: {lines}')
     wait_until(lambda: len(primary.messages) == 3, 10, 'the three messages')
     by_user = {m.recipients[0].split('@')[0]: m.data for m in primary.messages}
     for user in ('lax', 'shadow'):
