@@ -11,8 +11,11 @@
 #include <assert.h>
 
 static const struct check *const table[] = {
+	&check_lists,
+	&check_limits,
 	&check_recipient,
 	&check_size,
+	&check_greylist,
 };
 
 const struct check *const *

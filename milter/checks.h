@@ -10,6 +10,9 @@
 
 #include "milter/holdfast/check.h"
 
+extern const struct check check_greylist;
+extern const struct check check_limits;
+extern const struct check check_lists;
 extern const struct check check_recipient;
 extern const struct check check_size;
 

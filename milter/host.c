@@ -5,9 +5,11 @@
  */
 #include "milter/host.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/utf8.h"
 #include "milter/counters.h"
 #include "milter/engine.h"
 #include "milter/service.h"
@@ -53,23 +55,77 @@ host_merge(struct verdict *into, const struct verdict *with)
 }
 
 void
+host_count(const struct check_view *v, enum rules_mode mode, const char *rule, bool hit)
+{
+	struct counters *counters = v->host->service != NULL ? service_counters(v->host->service) : NULL;
+
+	if (counters == NULL || v->dry)
+		return;
+	counters_add(counters, rule, COUNT_SEEN);
+	if (hit)
+		counters_add(counters, rule,
+		    mode == MODE_ENFORCE && v->host->mode != MODE_SHADOW ? COUNT_HIT : COUNT_WOULD);
+}
+
+void
 host_rule(const struct check_view *v, enum rules_mode mode, const char *rule,
     const struct verdict *found, struct verdict *into)
 {
-	struct counters *counters = v->host->service != NULL ? service_counters(v->host->service) : NULL;
 	struct verdict named = *found;
-	bool hit = engine_is_hit(found);
 
 	(void)snprintf(named.rule, sizeof(named.rule), "%s", rule);
-	if (counters != NULL && !v->dry) {
-		counters_add(counters, rule, COUNT_SEEN);
-		if (hit)
-			counters_add(counters, rule, mode == MODE_ENFORCE ? COUNT_HIT : COUNT_WOULD);
-	}
-	if (!hit)
+	host_count(v, mode, rule, engine_is_hit(found));
+	if (!engine_is_hit(found))
 		return;
 	if (mode == MODE_ENFORCE)
 		host_merge(into, &named);
 	else if (v->host->would != NULL)
 		v->host->would(v->host->arg, &named);
+}
+
+bool
+host_is_live(const struct check_view *v)
+{
+	return !v->dry && v->host->mode != MODE_SHADOW;
+}
+
+/* --- texts ------------------------------------------------------------------------- */
+
+bool
+host_network(const struct check_view *v, char text[HOST_NETWORK_SIZE])
+{
+	const struct rules_settings *s = ruleset_settings(v->host->rules);
+	int family = strchr(v->client_addr, ':') != NULL ? AF_INET6 : AF_INET;
+	unsigned bits = family == AF_INET ? s->ipv4_bits : s->ipv6_bits;
+	size_t size = family == AF_INET ? 4 : 16, len;
+	uint8_t addr[16];
+
+	if (inet_pton(family, v->client_addr, addr) != 1)
+		return false;
+	for (size_t i = bits / 8; i < size; i++)
+		addr[i] = i == bits / 8 ? (uint8_t)(addr[i] & ~(0xffu >> bits % 8)) : 0;
+	(void)inet_ntop(family, addr, text, HOST_NETWORK_SIZE);
+	len = strlen(text);
+	(void)snprintf(text + len, HOST_NETWORK_SIZE - len, "/%u", bits);
+	return true;
+}
+
+const char *
+host_quote(const char *said, char out[HOST_QUOTE_SIZE])
+{
+	size_t left = strlen(said), n = 0, len;
+
+	for (; left > 0; said += len, left -= len) {
+		len = utf8_char(said, left);
+		if (n + len + 1 >= HOST_QUOTE_SIZE)
+			break;
+		if (len > 1)
+			memcpy(out + n, said, len);
+		else
+			out[n] = len == 0 || (unsigned char)*said < 0x20 || *said == 0x7f ? '?' : *said;
+		len = len == 0 ? 1 : len;
+		n += len;
+	}
+	out[n] = '\0';
+	return out;
 }

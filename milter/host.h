@@ -21,6 +21,8 @@ struct check_host {
 	const struct rules_domain *domain;	/* of this recipient; NULL at_connect and at_eom */
 	const char		*hostname;	/* ours */
 	uint32_t		*skip;		/* bits 1 << enum rules_check: what an exception skips */
+	/* In which mode the check is asked: in MODE_SHADOW it may change nothing for any client. */
+	enum rules_mode		 mode;
 	/* A rule in shadow mode would have done this: it is logged and counted. NULL in tests. */
 	void			(*would)(void *arg, const struct verdict *);
 	void			*arg;
@@ -34,8 +36,19 @@ void	host_act(const struct rules_act *, const char *dsn, const char *text, const
 	    struct verdict *out);
 /* More severe, or more points: does it change what is known already? */
 void	host_merge(struct verdict *into, const struct verdict *with);
+/* A rule without a verdict of its own (an exception, a delay) holds, or would. Counts it. */
+void	host_count(const struct check_view *, enum rules_mode, const char *rule, bool hit);
 /* A rule with a mode of its own: in force, or only said to have been. Counts it, too. */
 void	host_rule(const struct check_view *, enum rules_mode, const char *rule, const struct verdict *,
 	    struct verdict *into);
+/* Is what this check says in force, and remembered? Not in shadow mode, nor when it is only asked. */
+bool	host_is_live(const struct check_view *);
+
+/* The client's network by the rules, "192.0.2.0/24"; false: it has no address. */
+#define HOST_NETWORK_SIZE	56
+bool	host_network(const struct check_view *, char [HOST_NETWORK_SIZE]);
+/* What a client said, to be quoted in a reply: one printable line that is not too long. */
+#define HOST_QUOTE_SIZE		332
+const char *host_quote(const char *, char [HOST_QUOTE_SIZE]);
 
 #endif

@@ -21,6 +21,8 @@
 #include "milter/checks.h"
 #include "milter/counters.h"
 #include "milter/derived.h"
+#include "milter/greylist.h"
+#include "milter/limits.h"
 #include "milter/lmtp_client.h"
 
 /*
@@ -43,6 +45,8 @@ struct service {
 	struct dns	*dns;
 	struct derived	*derived;
 	struct counters	*counters;
+	struct limits	*limits;
+	struct greylist	*greylist;
 	unsigned	 running;
 	int64_t		 last_end;	/* clock_mono_ms() of the last transaction's end; 0 none */
 	bool		 draining;
@@ -82,6 +86,8 @@ service_new(struct conf *conf, struct rules *rules, char **why)
 	s->dns = dns;
 	s->derived = derived_new(dns);
 	s->counters = counters_new();
+	s->limits = limits_new();
+	s->greylist = greylist_new();
 
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_condattr_init(&attr);
@@ -105,6 +111,8 @@ service_free(struct service **sp)
 	setup = &s->current->setup;
 	service_unref(s, &setup);
 	derived_free(&s->derived);
+	greylist_free(&s->greylist);
+	limits_free(&s->limits);
 	counters_free(&s->counters);
 	dns_free(&s->dns);
 	(void)pthread_cond_destroy(&s->idle);
@@ -170,6 +178,18 @@ struct counters *
 service_counters(const struct service *s)
 {
 	return s->counters;
+}
+
+struct limits *
+service_limits(const struct service *s)
+{
+	return s->limits;
+}
+
+struct greylist *
+service_greylist(const struct service *s)
+{
+	return s->greylist;
 }
 
 const struct check *const *

@@ -15,6 +15,8 @@ struct check;
 struct conf;
 struct counters;
 struct derived;
+struct greylist;
+struct limits;
 struct lmtp_pool;
 struct rules;
 struct service;
@@ -36,6 +38,8 @@ void		 service_unref(struct service *, struct setup **);
 struct rules	*service_rules(const struct service *);
 struct derived	*service_derived(const struct service *);
 struct counters	*service_counters(const struct service *);
+struct limits	*service_limits(const struct service *);
+struct greylist	*service_greylist(const struct service *);
 /* All checks, cheapest first; the same for the whole run of the program. */
 const struct check *const *service_checks(const struct service *, size_t *n);
 

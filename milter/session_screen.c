@@ -12,6 +12,10 @@
 #include <string.h>
 
 #include "common/conf.h"
+#include "common/log.h"
+#include "milter/check_limits.h"
+#include "milter/check_lists.h"
+#include "milter/checks.h"
 #include "milter/counters.h"
 #include "milter/host.h"
 #include "milter/message.h"
@@ -39,13 +43,22 @@ id_of(const struct check *check)
 	return rules_check_parse(check->name, &id) == 0 ? id : CHECK_PLUGIN;
 }
 
+static bool
+all_shadow(const struct screening *sc)
+{
+	return ruleset_settings(sc->host.rules)->mode == MODE_SHADOW;
+}
+
+/* The check is asked next, if it is: it is told in which mode. */
 static enum rules_mode
 mode_of(void *arg, const struct check *check)
 {
-	const struct screening *sc = arg;
+	struct screening *sc = arg;
 	enum rules_check id = id_of(check);
+	enum rules_mode mode = sc->skip >> id & 1 ? MODE_OFF : sc->policy->mode[id];
 
-	return sc->skip >> id & 1 ? MODE_OFF : sc->policy->mode[id];
+	sc->host.mode = mode == MODE_ENFORCE && all_shadow(sc) ? MODE_SHADOW : mode;
+	return mode;
 }
 
 static void
@@ -123,16 +136,36 @@ screening_init(struct screening *sc, struct session *s, struct ruleset *rules, e
 }
 
 static void
-run(struct screening *sc, const struct ruleset *rules, struct verdict *out)
+run(struct screening *sc, struct verdict *out, struct verdict *hypothetical)
 {
 	size_t n;
 	struct engine_run r = { .table = service_checks(sc->s->service, &n), .slot = sc->s->slot,
 	    .stage = sc->stage, .view = &sc->view, .policy = sc->policy, .mode = mode_of,
-	    .shadow = ruleset_settings(rules)->mode == MODE_SHADOW, .told = told, .arg = sc };
-	struct verdict hypothetical;
+	    .shadow = all_shadow(sc), .told = told, .arg = sc };
 
 	r.n = n;
-	engine_run(&r, out, &hypothetical);
+	engine_run(&r, out, hypothetical);
+}
+
+static bool
+is_unknown(const struct verdict *v)
+{
+	return v->action == VERDICT_REJECT && v->check != NULL &&
+	    strcmp(v->check, check_recipient.name) == 0;
+}
+
+/* Recipients that do not exist are what the limits count, whoever has refused them. */
+static void
+tell_limits(struct screening *sc)
+{
+	const struct session *s = sc->s;
+	char rule[CHECK_RULE_SIZE];
+	struct log_q q;
+
+	if (mode_of(sc, &check_limits) == MODE_OFF || !check_limits_unknown(&sc->view, rule))
+		return;
+	log_warn("trace=%s client=[%s] action=lockout seconds=%u rule=%s", s->txn.trace, s->addr,
+	    sc->policy->lockout_time, log_quote(&q, rule));
 }
 
 void
@@ -140,13 +173,29 @@ session_screen_rcpt(struct session *s, struct ruleset *rules, const struct rules
     const char *address, uint64_t size_limit, struct verdict *out, uint32_t *skip)
 {
 	struct screening sc;
+	struct verdict hypothetical;
 
 	screening_init(&sc, s, rules, STAGE_RCPT, address);
 	sc.host.domain = d;
 	sc.view.rcpt = address;
 	sc.view.size_limit = size_limit;
-	run(&sc, rules, out);
+	run(&sc, out, &hypothetical);
 	*skip = sc.skip;
+	if (is_unknown(all_shadow(&sc) ? &hypothetical : out))
+		tell_limits(&sc);
+}
+
+void
+session_screen_refused(struct session *s, struct ruleset *rules, const struct rules_domain *d,
+    const char *address)
+{
+	struct screening sc;
+
+	screening_init(&sc, s, rules, STAGE_RCPT, address);
+	sc.host.domain = d;
+	sc.view.rcpt = address;
+	sc.skip = check_lists_skip(&sc.view);
+	tell_limits(&sc);
 }
 
 void
@@ -154,6 +203,7 @@ session_screen_eom(struct session *s, struct ruleset *rules, struct verdict *out
 {
 	struct txn *t = &s->txn;
 	struct screening sc;
+	struct verdict hypothetical;
 
 	screening_init(&sc, s, rules, STAGE_EOM, t->address[0]);
 	sc.to = t->env.nrcpt == 1 ? t->address[0] : "*";
@@ -161,7 +211,7 @@ session_screen_eom(struct session *s, struct ruleset *rules, struct verdict *out
 	sc.view.score = t->score;
 	if (t->message != NULL)
 		sc.view.message = message_view(t->message);
-	run(&sc, rules, out);
+	run(&sc, out, &hypothetical);
 }
 
 void
