@@ -10,7 +10,8 @@ libchecks_a_SOURCES = milter/argv.c milter/argv.h milter/callbacks.c milter/call
 	milter/memory.c milter/memory.h \
 	milter/lmtp_client.c milter/lmtp_client.h milter/service.c milter/service.h \
 	milter/session.c milter/session.h milter/session_answer.c milter/session_message.c \
-	milter/session_screen.c milter/session_private.h milter/trace.c milter/trace.h
+	milter/session_screen.c milter/session_private.h milter/state.c milter/state.h \
+	milter/state_batch.c milter/state_batch.h milter/state_db.c milter/state_db.h milter/trace.c milter/trace.h
 
 # For checks that live outside of this tree.
 pkginclude_HEADERS = milter/holdfast/check.h
