@@ -53,13 +53,14 @@ struct rules_entry {
 };
 #define RULES_MATCH_MAX	32	/* rows of one look-up; less special ones beyond it are left out */
 /*
- * The rows whose field matches, the most special first; what they say of scope and time is the
- * caller's to compare. text: the name, address (any case), or for FIELD_CLIENT the address as text ("" none).
+ * The rows whose field matches and that hold for this recipient ("": those for all) at this time (wall s), the
+ * most special first: of equal ones that for an address before that for a domain before that for all.
+ * text: the name, address (any case), or for FIELD_CLIENT the address as text ("" none).
  */
 size_t	ruleset_entries(const struct ruleset *, enum rules_field, const char *text,
-	    const struct rules_entry *out[RULES_MATCH_MAX]);
-/* Does a scope hold for this recipient? */
-bool	rules_scope_holds(const char *scope, const char *address);
+	    const char *recipient, int64_t now, const struct rules_entry *out[RULES_MATCH_MAX]);
+/* Does a scope hold for this recipient? Of an alias domain those of the domain hold, too. */
+bool	ruleset_scope_holds(const struct ruleset *, const char *scope, const char *address);
 size_t	ruleset_nentries(const struct ruleset *);
 
 /* --- limits ------------------------------------------------------------------ */

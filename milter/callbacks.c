@@ -299,6 +299,8 @@ change_kept(SMFICTX *ctx, const struct session *s)
 
 		/* The MTA writes the line ends of folds itself. */
 		buf_clear(&line);
+		if (session_has_leading_space(s))
+			buf_putc(&line, ' ');
 		for (const char *p = value; *p != '\0'; p++)
 			if (*p != '\r')
 				buf_putc(&line, *p);

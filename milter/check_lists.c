@@ -44,25 +44,19 @@ same_place(const struct rules_entry *a, const struct rules_entry *b)
 	return strcmp(a->value, b->value) == 0 && strcmp(a->scope, b->scope) == 0;
 }
 
-size_t
-check_lists_rows(const struct rules_entry *const *rows, size_t n, const char *rcpt, int64_t now,
-    const struct rules_entry *out[RULES_MATCH_MAX])
+/* How many of these, the most special first: up to the first that is enforced, and its equals. */
+static size_t
+counting(const struct rules_entry *const *rows, size_t n)
 {
 	const struct rules_entry *first = NULL;		/* that is enforced */
-	size_t found = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct rules_entry *e = rows[i];
-
-		if (!rules_scope_holds(e->scope, rcpt) || (e->until != 0 && e->until <= now))
-			continue;
-		if (first != NULL && !same_place(first, e))
-			break;
-		if (first == NULL && e->mode == MODE_ENFORCE)
-			first = e;
-		out[found++] = e;
+		if (first != NULL && !same_place(first, rows[i]))
+			return i;
+		if (first == NULL && rows[i]->mode == MODE_ENFORCE)
+			first = rows[i];
 	}
-	return found;
+	return n;
 }
 
 static const char *
@@ -88,10 +82,8 @@ field_text(const struct check_view *v, enum rules_field field)
 static size_t
 rows_of(const struct check_view *v, enum rules_field field, const struct rules_entry *out[RULES_MATCH_MAX])
 {
-	const struct rules_entry *rows[RULES_MATCH_MAX];
-	size_t n = ruleset_entries(v->host->rules, field, field_text(v, field), rows);
-
-	return n == 0 ? 0 : check_lists_rows(rows, n, v->rcpt, clock_wall(), out);
+	return counting(out, ruleset_entries(v->host->rules, field, field_text(v, field), v->rcpt,
+	    clock_wall(), out));
 }
 
 /* --- what they do ------------------------------------------------------------------------------- */

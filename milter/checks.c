@@ -15,7 +15,11 @@ static const struct check *const table[] = {
 	&check_limits,
 	&check_recipient,
 	&check_size,
+	&check_spf,
 	&check_greylist,
+	&check_header,
+	&check_virus,
+	&check_spam,
 };
 
 const struct check *const *

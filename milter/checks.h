@@ -15,6 +15,10 @@ extern const struct check check_limits;
 extern const struct check check_lists;
 extern const struct check check_recipient;
 extern const struct check check_size;
+extern const struct check check_header;
+extern const struct check check_virus;
+extern const struct check check_spam;
+extern const struct check check_spf;
 
 /* In order of cost; among equals in the order of the table. */
 const struct check *const *checks_table(size_t *n);

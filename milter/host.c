@@ -5,11 +5,12 @@
  */
 #include "milter/host.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "common/utf8.h"
+#include "milter/complaints.h"
 #include "milter/counters.h"
 #include "milter/engine.h"
 #include "milter/service.h"
@@ -83,6 +84,16 @@ host_rule(const struct check_view *v, enum rules_mode mode, const char *rule,
 		v->host->would(v->host->arg, &named);
 }
 
+void
+host_complain(const struct check_view *v, const char *what, const char *why)
+{
+	struct complaints *all = v->host->service != NULL ? service_complaints(v->host->service) : NULL;
+	struct log_q q;
+
+	if (all != NULL && !v->dry && complaints_due(all, what))
+		log_warn("trace=%s %s: %s", v->trace, what, log_quote(&q, why));
+}
+
 bool
 host_is_live(const struct check_view *v)
 {
@@ -95,18 +106,15 @@ bool
 host_network(const struct check_view *v, char text[HOST_NETWORK_SIZE])
 {
 	const struct rules_settings *s = ruleset_settings(v->host->rules);
-	int family = strchr(v->client_addr, ':') != NULL ? AF_INET6 : AF_INET;
-	unsigned bits = family == AF_INET ? s->ipv4_bits : s->ipv6_bits;
-	size_t size = family == AF_INET ? 4 : 16, len;
 	uint8_t addr[16];
+	unsigned bits;
+	int family;
 
-	if (inet_pton(family, v->client_addr, addr) != 1)
+	if (rules_network_address(v->client_addr, &family, addr) == -1)
 		return false;
-	for (size_t i = bits / 8; i < size; i++)
-		addr[i] = i == bits / 8 ? (uint8_t)(addr[i] & ~(0xffu >> bits % 8)) : 0;
-	(void)inet_ntop(family, addr, text, HOST_NETWORK_SIZE);
-	len = strlen(text);
-	(void)snprintf(text + len, HOST_NETWORK_SIZE - len, "/%u", bits);
+	bits = family == AF_INET ? s->ipv4_bits : s->ipv6_bits;
+	rules_network_mask(addr, bits);
+	(void)rules_network_text(family, addr, bits, text);
 	return true;
 }
 

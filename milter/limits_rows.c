@@ -30,10 +30,26 @@ limits_rows_init(struct limits_rows *a, const struct check_view *v)
 void
 limits_rows_clear(struct limits_rows *a)
 {
+	for (size_t i = 0; i < a->nmade; i++)
+		free(a->made[i]);
+	free(a->made);
 	free(a->ask);
 }
 
-/* What a row for this `per' is matched with; the bucket's value is the same, but for networks. */
+/* bob@alias has no bucket beside that of bob@domain. */
+static const char *
+recipient_of(struct limits_rows *a, const char *rcpt)
+{
+	const char *target = ruleset_alias(a->v->host->rules, addr_domain(rcpt));
+
+	if (target == NULL)
+		return rcpt;
+	a->made = xrealloc(a->made, a->nmade + 1, sizeof(*a->made));
+	a->made[a->nmade] = xasprintf("%.*s@%s", (int)addr_local_len(rcpt), rcpt, target);
+	return a->made[a->nmade++];
+}
+
+/* What a row for this `per' is matched with. */
 static const char *
 value_of(const struct check_view *v, enum rules_limit_per per, const char *rcpt)
 {
@@ -57,6 +73,19 @@ value_of(const struct check_view *v, enum rules_limit_per per, const char *rcpt)
 	return "";
 }
 
+/* Whose bucket it is: that of the network, or of what an alias stands for. */
+static const char *
+bucket_of(struct limits_rows *a, enum rules_limit_per per, const char *value, const char *rcpt)
+{
+	if (per == PER_NETWORK)
+		return a->network;
+	if (per == PER_RECIPIENT)
+		return recipient_of(a, rcpt);
+	if (per == PER_RECIPIENT_DOMAIN)
+		return addr_domain(recipient_of(a, rcpt));
+	return value;
+}
+
 static void
 add(struct limits_rows *a, enum rules_limit_what what, enum rules_limit_per per, const char *rcpt, uint64_t n,
     bool look)
@@ -73,7 +102,7 @@ add(struct limits_rows *a, enum rules_limit_what what, enum rules_limit_per per,
 		if (rule->none)
 			continue;
 		a->ask[a->n++] = (struct limits_ask){ .rule = rule,
-		    .value = per == PER_NETWORK ? a->network : value, .n = n, .look = look,
+		    .value = bucket_of(a, per, value, rcpt), .n = n, .look = look,
 		    .blocks = rule->mode == MODE_ENFORCE && rule->action != LIMIT_DELAY };
 	}
 }

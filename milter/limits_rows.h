@@ -19,6 +19,8 @@ struct limits_rows {
 	struct limits_ask	*ask;		/* n of them, with the answers */
 	size_t			 n;
 	char			 network[HOST_NETWORK_SIZE];	/* the client's */
+	char			**made;		/* values that were put together, nmade of them */
+	size_t			 nmade;
 };
 
 /* False: nobody is limited here. Clear it in any case. */

@@ -3,7 +3,7 @@
  *
  * Threads: libmilter's (its listener runs on a thread of ours), the one that writes
  * state.db, and the main one, which takes the signals, looks at the rules twice a second and
- * ends the program.
+ * ends the program. The process that evaluates SPF is started before all of them (spf.h).
  *
  * Signals. libmilter starts a thread that sits in sigwait(), takes SIGHUP,
  * SIGTERM and SIGINT for "stop now", and cannot be told not to. It would win now and then
@@ -47,6 +47,7 @@
 #include "common/rules.h"
 #include "milter/callbacks.h"
 #include "milter/service.h"
+#include "milter/spf.h"
 #include "milter/state.h"
 
 #define IDENT		"holdfast/milter"
@@ -345,6 +346,10 @@ run(struct service *service, struct rules *rules, struct state *state, const cha
 			log_error("libmilter stopped by itself (%d)", atomic_load(&listener_result));
 			return EX_TEMPFAIL;
 		}
+		if (!got_stop && !spf_alive(service_spf(service))) {
+			log_error("the process that starts the SPF processes has ended");
+			return EX_TEMPFAIL;
+		}
 	}
 	return 0;
 }
@@ -384,6 +389,7 @@ main(int argc, char **argv)
 	struct rules *rules;
 	struct state *state;
 	struct conf *conf;
+	struct spf *spf = NULL;
 	struct sock sock;
 	pthread_t thread;
 	char *why = NULL;
@@ -398,6 +404,10 @@ main(int argc, char **argv)
 		daemon_detach(&options);
 	if (geteuid() == 0 && daemon_drop(conf->milter_user, &why) == -1)
 		die(EX_NOPERM, why);
+	/* While there is little in memory, and no thread: it forks. */
+	if (!options.check_only &&
+	    (spf = spf_start(conf->resolver, options.foreground, &why)) == NULL)
+		die(EX_OSERR, why);
 	if ((rules = rules_open(conf->rules_db, &why)) == NULL)
 		die(EX_CONFIG, why);
 	if (options.check_only) {
@@ -408,6 +418,7 @@ main(int argc, char **argv)
 	}
 	if ((service = service_new(conf, rules, &why)) == NULL)
 		die(EX_CONFIG, why);
+	service_use_spf(service, spf);
 	callbacks_serve(service);
 	if (callbacks_register() == -1)
 		die(EX_SOFTWARE, "libmilter refused to register the milter");
@@ -417,7 +428,7 @@ main(int argc, char **argv)
 		die(EX_UNAVAILABLE, why);
 	state = state_open(conf->state_db, service);	/* the socket is ours: nobody else writes it */
 	small_stacks();
-	if (start_listener(&thread) != 0) {
+	if (spf_listen(spf) == -1 || start_listener(&thread) != 0) {
 		sock_hide(&sock);
 		die(EX_OSERR, "cannot start a thread");
 	}

@@ -19,6 +19,7 @@
 #include "common/conf.h"
 #include "common/dns.h"
 #include "milter/checks.h"
+#include "milter/complaints.h"
 #include "milter/counters.h"
 #include "milter/derived.h"
 #include "milter/greylist.h"
@@ -47,6 +48,8 @@ struct service {
 	struct counters	*counters;
 	struct limits	*limits;
 	struct greylist	*greylist;
+	struct complaints *complaints;
+	struct spf	*spf;		/* lent */
 	unsigned	 running;
 	int64_t		 last_end;	/* clock_mono_ms() of the last transaction's end; 0 none */
 	bool		 draining;
@@ -88,6 +91,7 @@ service_new(struct conf *conf, struct rules *rules, char **why)
 	s->counters = counters_new();
 	s->limits = limits_new();
 	s->greylist = greylist_new();
+	s->complaints = complaints_new();
 
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_condattr_init(&attr);
@@ -114,6 +118,7 @@ service_free(struct service **sp)
 	greylist_free(&s->greylist);
 	limits_free(&s->limits);
 	counters_free(&s->counters);
+	complaints_free(&s->complaints);
 	dns_free(&s->dns);
 	(void)pthread_cond_destroy(&s->idle);
 	(void)pthread_mutex_destroy(&s->lock);
@@ -190,6 +195,24 @@ struct greylist *
 service_greylist(const struct service *s)
 {
 	return s->greylist;
+}
+
+struct complaints *
+service_complaints(const struct service *s)
+{
+	return s->complaints;
+}
+
+void
+service_use_spf(struct service *s, struct spf *spf)
+{
+	s->spf = spf;
+}
+
+struct spf *
+service_spf(const struct service *s)
+{
+	return s->spf;
 }
 
 const struct check *const *

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct check;
+struct complaints;
 struct conf;
 struct counters;
 struct derived;
@@ -20,6 +21,7 @@ struct limits;
 struct lmtp_pool;
 struct rules;
 struct service;
+struct spf;
 
 /* One configuration and what was made from it. Read-only; a transaction keeps its reference. */
 struct setup {
@@ -40,6 +42,10 @@ struct derived	*service_derived(const struct service *);
 struct counters	*service_counters(const struct service *);
 struct limits	*service_limits(const struct service *);
 struct greylist	*service_greylist(const struct service *);
+struct complaints *service_complaints(const struct service *);
+/* Lent, for as long as the service lives; NULL: SPF is not asked. */
+void		 service_use_spf(struct service *, struct spf *);
+struct spf	*service_spf(const struct service *);
 /* All checks, cheapest first; the same for the whole run of the program. */
 const struct check *const *service_checks(const struct service *, size_t *n);
 

@@ -148,6 +148,12 @@ session_leading_space(struct session *s, bool yes)
 	s->leading_space = yes;
 }
 
+bool
+session_has_leading_space(const struct session *s)
+{
+	return s->leading_space;
+}
+
 /* --- envelope ------------------------------------------------------------ */
 
 const char *

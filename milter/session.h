@@ -42,6 +42,7 @@ void	session_connect(struct session *, const char *hostname, const struct sockad
 void	session_helo(struct session *, const char *helo, const char *tls, const char *cipher);
 /* Does the MTA leave the blanks after a header's colon in its value? (SMFIP_HDR_LEADSPC) */
 void	session_leading_space(struct session *, bool);
+bool	session_has_leading_space(const struct session *);	/* … and then it wants one in ours, too */
 
 /* argv as the MTA gave it: address in brackets, then ESMTP parameters, then NULL. auth may be NULL. */
 void	session_mail(struct session *, char *const *argv, const char *auth);

@@ -11,16 +11,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/conf.h"
 #include "common/log.h"
 #include "milter/check_limits.h"
 #include "milter/check_lists.h"
+#include "milter/check_spf.h"
 #include "milter/checks.h"
 #include "milter/counters.h"
 #include "milter/host.h"
 #include "milter/message.h"
 #include "milter/service.h"
 #include "milter/session_private.h"
+
+/*
+ * ms that all checks together have at the end of a message. MTAs wait 300 s for our answer, and the
+ * hand-over (HANDOVER_BUDGET) comes after it.
+ */
+#define EOM_BUDGET	220000
 
 /* One run of the engine. */
 struct screening {
@@ -97,7 +105,8 @@ told(void *arg, const struct check *check, enum rules_mode mode, const struct ve
 		return;
 	if (mode == MODE_ENFORCE) {
 		count(sc, v->check, COUNT_HIT);
-		note(&sc->s->txn, v);
+		if (check != NULL)		/* the threshold is in `score' and `fate' */
+			note(&sc->s->txn, v);
 	} else {
 		count(sc, v->check, COUNT_WOULD);
 		session_log_shadow(sc->s, sc->to, sc->stage, v);
@@ -209,6 +218,7 @@ session_screen_eom(struct session *s, struct ruleset *rules, struct verdict *out
 	sc.to = t->env.nrcpt == 1 ? t->address[0] : "*";
 	sc.skip = t->skip;
 	sc.view.score = t->score;
+	sc.host.deadline = clock_mono_ms() + EOM_BUDGET;
 	if (t->message != NULL)
 		sc.view.message = message_view(t->message);
 	run(&sc, out, &hypothetical);
@@ -261,6 +271,19 @@ session_looks_inside(const struct session *s, const struct ruleset *rules)
 }
 
 /* --- the checks' own memory ------------------------------------------------------------ */
+
+const struct spf_facts *
+session_spf(const struct session *s)
+{
+	const struct check *const *table;
+	size_t n;
+
+	table = service_checks(s->service, &n);
+	for (size_t i = 0; i < n; i++)
+		if (table[i] == &check_spf)
+			return check_spf_facts(s->slot[i].txn);
+	return NULL;
+}
 
 void
 session_screen_end_txn(struct session *s)

@@ -10,17 +10,19 @@
 
 # Packages: to build, to run the demonstration, to test, to measure coverage.
 DEB_BUILD="gcc make libc6-dev autoconf automake pkg-config libmilter-dev libsqlite3-dev
-    libssl-dev libevent-dev libjansson-dev libunbound-dev libpcre2-dev"
+    libssl-dev libevent-dev libjansson-dev libunbound-dev libpcre2-dev
+    libcurl4-openssl-dev libidn2-dev libspf2-dev"
 DEB_RUN="postfix swaks python3 openssl"
 DEB_TEST="libcmocka-dev postfix-sqlite python3-dkim python3-nacl nsd unbound ldnsutils iproute2
-    fetchmail postfix-policyd-spf-python"
+    fetchmail postfix-policyd-spf-python python3-yaml spamassassin spamd rspamd clamav-daemon m4 libwrap0 liblockfile1"
 DEB_COVERAGE="gcovr"
 RPM_BUILD="tar diffutils findutils gcc make glibc-devel autoconf automake pkgconf-pkg-config
     sendmail-milter-devel sqlite-devel openssl-devel libevent-devel jansson-devel
-    unbound-devel pcre2-devel"
+    unbound-devel pcre2-devel libcurl-devel libidn2-devel
+    libspf2-devel"
 RPM_RUN="postfix swaks python3 openssl"
 RPM_TEST="libcmocka-devel postfix-sqlite python3-dkimpy python3-pynacl nsd unbound iproute
-    ldns-utils fetchmail pypolicyd-spf"
+    ldns-utils fetchmail pypolicyd-spf python3-pyyaml spamassassin clamd"
 RPM_COVERAGE="gcovr"
 
 # The packages' Python modules belong to the system's Python.

@@ -72,6 +72,14 @@ cli_edit_failed(enum rules_edit_result r, char **why)
 }
 
 int
+cli_read_failed(enum rules_edit_result r, char **why)
+{
+	int status = cli_edit_failed(r, why);
+
+	return r == EDIT_FAULT ? EX_CONFIG : status;
+}
+
+int
 cli_edit(struct cli *c, struct rules_edit **e)
 {
 	const struct conf *conf = cli_conf(c);
@@ -81,14 +89,10 @@ cli_edit(struct cli *c, struct rules_edit **e)
 	if (conf == NULL)
 		return EX_CONFIG;
 	r = rules_edit_open(conf->rules_db, e, &why);
-	if (r == EDIT_FAULT) {
-		(void)cli_edit_failed(r, &why);
-		return EX_CONFIG;
-	}
 	if (r == EDIT_OK && rules_edit_copy(*e) != NULL)
 		cli_note("%s: upgraded; the file as it was is %s", conf->rules_db,
 		    rules_edit_copy(*e));
-	return cli_edit_failed(r, &why);
+	return cli_read_failed(r, &why);
 }
 
 int

@@ -25,6 +25,9 @@ int	cli_edit(struct cli *, struct rules_edit **);
  * sets it may stand in the same argument list. */
 int	cli_edit_failed(enum rules_edit_result, char **why);
 
+/* The same of functions that read the file as it stands: if it cannot be used, EX_CONFIG. */
+int	cli_read_failed(enum rules_edit_result, char **why);
+
 /* holdfast-queued. */
 int	cli_connect(struct cli *, struct control **);
 /* One command; the request's reference is stolen. *last (may be NULL) gets the closing line. */

@@ -6,8 +6,8 @@ libcli_a_SOURCES = common/cli/access.c common/cli/access.h common/cli/cli.c comm
 	common/cli/flush.c common/cli/greylist.c common/cli/help.c common/cli/init.c common/cli/limits.c \
 	common/cli/milter.c common/cli/milter.h common/cli/out.c common/cli/out.h \
 	common/cli/primary.c common/cli/primary.h common/cli/primary_history.c \
-	common/cli/queue.c common/cli/queue_list.c common/cli/recipient.c common/cli/rule.c common/cli/rule_counters.c \
-	common/cli/rule_history.c \
+	common/cli/queue.c common/cli/queue_list.c common/cli/recipient.c common/cli/recipient_explain.c \
+	common/cli/rule.c common/cli/rule.h common/cli/rule_counters.c common/cli/rule_history.c common/cli/rule_list.c \
 	common/cli/schedule.c common/cli/schedule.h common/cli/schedule_show.c common/cli/status.c \
 	common/cli/table.c
 nodist_libcli_a_SOURCES = common/cli/holdfast_conf.h

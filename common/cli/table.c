@@ -12,7 +12,7 @@ const struct command *const cli_commands[] = {
 	&command_domain_add, &command_domain_set, &command_domain_show, &command_domain_list,
 	&command_domain_remove,
 	&command_recipient_import, &command_recipient_add, &command_recipient_remove,
-	&command_recipient_list,
+	&command_recipient_list, &command_recipient_explain,
 	&command_schedule_list, &command_schedule_show, &command_schedule_add,
 	&command_schedule_set, &command_schedule_remove,
 	&command_rule_list, &command_rule_set, &command_rule_unset, &command_rule_add,

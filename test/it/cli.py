@@ -62,7 +62,7 @@ def cli(lab):
     same([(r['value'], r['default']) for r in rules if r.get('name') == 'global.concurrency'],
          [('5', '20')], 'a setting')
     same([r for r in rules if r['kind'] == 'mx_network'],
-         [{'kind': 'mx_network', 'value': '2001:db8::/32', 'note': 'ours'}], 'a network')
+         [{'kind': 'mx_network', 'network': '2001:db8::/32', 'note': 'ours'}], 'a network')
     same(holdfast.cli('rule', 'add', 'mx_network', '10.1.0.0/8', check=False).returncode, 65,
          'a network with bits behind its length')
     holdfast.cli('rule', 'remove', 'mx_network', '2001:db8::/32')

@@ -260,6 +260,22 @@ test_messages_per_recipient(void **state)
 	end();
 }
 
+/* An alias is no way round. */
+static void
+test_alias(void **state)
+{
+	(void)state;
+	begin("INSERT INTO alias_domain (name, domain) VALUES ('alias.test', 'example.test');"
+	    LIMIT("recipients", "recipient", "1/1h", "defer") LIMIT("recipients", "recipient_domain", "2/1h", "defer"));
+	assert_int_equal(rcpt("joe@example.test"), 0);
+	assert_int_equal(rcpt("joe@alias.test"), 450);
+	assert_string_equal(last.rule, "limits recipients recipient");
+	assert_int_equal(rcpt("bob@Alias.test"), 0);
+	assert_int_equal(rcpt("eve@alias.test"), 450);
+	assert_string_equal(last.rule, "limits recipients recipient_domain");
+	end();
+}
+
 /* The most special match counts alone. */
 static void
 test_most_special(void **state)
@@ -470,6 +486,7 @@ main(void)
 		cmocka_unit_test(test_cap),
 		cmocka_unit_test(test_per),
 		cmocka_unit_test(test_messages_per_recipient),
+		cmocka_unit_test(test_alias),
 		cmocka_unit_test(test_most_special),
 		cmocka_unit_test(test_lockout),
 		cmocka_unit_test(test_lockout_network),

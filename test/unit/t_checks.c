@@ -40,8 +40,10 @@ test_recipient(void **state)
 		/* P3: no list is our fault, not the sender's. */
 		{ "anybody@promised.test", 450, "4.1.1",
 		    "<anybody@promised.test>: Recipient address rejected: recipient list not available" },
+		/* Nor is an old one. */
+		{ "alice@stale.test", 0, "", "" },
 		{ "anybody@stale.test", 450, "4.1.1",
-		    "<anybody@stale.test>: Recipient address rejected: User unknown to an old list" },
+		    "<anybody@stale.test>: Recipient address rejected: recipient list too old" },
 		{ "anybody@verify.test", 0, "", "" },
 		{ "anybody@any.test", 0, "", "" },
 		{ "anybody@catchall.test", 0, "", "" },
@@ -59,7 +61,8 @@ test_recipient(void **state)
 	struct check_lab *l = check_lab_new(
 	    "INSERT INTO domain (name, primaries, list_max_age, list_time)"
 	    " VALUES ('listed.test', 'p.test', '', 1), ('stale.test', 'p.test', '1d', 1);"
-	    "INSERT INTO recipient (domain, local_part) VALUES ('listed.test', 'alice');"
+	    "INSERT INTO recipient (domain, local_part) VALUES ('listed.test', 'alice'),"
+	    " ('stale.test', 'alice');"
 	    "INSERT INTO domain (name, primaries, list_max_age, list_time, case_sensitive)"
 	    " VALUES ('case.test', 'p.test', '', 1, 1);"
 	    "INSERT INTO recipient (domain, local_part) VALUES ('case.test', 'Exact');"
