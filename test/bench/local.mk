@@ -11,4 +11,4 @@ test_bench_bench_store_LDADD = $(QUEUE_LIBS)
 EXTRA_PROGRAMS += test/bench/bench_screen
 CLEANFILES += test/bench/bench_screen
 test_bench_bench_screen_SOURCES = test/bench/bench_screen.c
-test_bench_bench_screen_LDADD = libchecks.a $(COMMON_LIBS) $(MILTER_LIBS) $(OPENSSL_LIBS)
+test_bench_bench_screen_LDADD = $(CHECKS_LIBS)
