@@ -1,35 +1,48 @@
 /*
- * idn.c -- internationalized domain names as the DNS knows them.
+ * idn.c -- domain names as the DNS has them (IDNA 2008), by libidn2.
+ *
+ * ASCII names do not go through libidn2: it would refuse some that are in use, like those with a
+ * hyphen in the third and fourth place.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "common/idn.h"
 
 #include <idn2.h>
-#include <stdbool.h>
-#include <stdlib.h>
+#include <string.h>
 
-#include "common/buf.h"
+#include "common/addr.h"
+#include "common/utf8.h"
 
-static bool
-is_ascii(const char *s)
+/* Copies an ASCII name. */
+static int
+take(const char *s, char name[DNS_NAME_MAX])
 {
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s > 0x7e)
-			return false;
-	return true;
+	size_t len = strlen(s);
+
+	if (len > 0 && s[len - 1] == '.')
+		len--;
+	if (len == 0 || len > DNS_NAME_MAX - 3)		/* 253: the wire form has 255 octets */
+		return -1;
+	memcpy(name, s, len);
+	name[len] = '\0';
+	addr_lower(name);
+	return name[0] != '[' && addr_domain_valid(name, false) ? 0 : -1;
 }
 
-char *
-idn_ascii(const char *domain)
+int
+idn_to_dns(const char *domain, char name[DNS_NAME_MAX])
 {
-	char *out = NULL, *copy;
+	char *ascii = NULL;
+	int rc;
 
-	if (is_ascii(domain))
-		return xstrdup(domain);
-	if (idn2_to_ascii_8z(domain, &out, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) != IDN2_OK)
-		return NULL;
-	copy = xstrdup(out);
-	idn2_free(out);
-	return copy;
+	if (utf8_is_ascii(domain))
+		return take(domain, name);
+	/* Its work grows with the length; no name that fits is longer than this. */
+	if (strlen(domain) > 4 * DNS_NAME_MAX || idn2_lookup_u8((const uint8_t *)domain,
+	    (uint8_t **)&ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+		return -1;
+	rc = take(ascii, name);
+	idn2_free(ascii);
+	return rc;
 }

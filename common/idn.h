@@ -1,12 +1,17 @@
 /*
- * idn.h -- internationalized domain names as the DNS knows them (RFC 5890, A-labels).
+ * idn.h -- domain names as the DNS has them (IDNA 2008).
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef HOLDFAST_IDN_H
 #define HOLDFAST_IDN_H
 
-/* "bücher.example" -> "xn--bcher-kva.example"; a name that is ASCII already stays as it is. NULL: not a name. */
-char	*idn_ascii(const char *domain);		/* caller frees */
+#include "common/dns.h"
+
+/*
+ * In ASCII (labels of other scripts as xn--...), lower case, without a dot at the end. -1: it is
+ * none that the DNS could have: too long, empty, a script mixed up, an address literal.
+ */
+int	idn_to_dns(const char *domain, char name[DNS_NAME_MAX]);
 
 #endif

@@ -320,6 +320,12 @@ ruleset_policy(const struct ruleset *set, const char *address)
 	return &scope_of(set, address)->policy;
 }
 
+const char *
+ruleset_scope(const struct ruleset *set, const char *address)
+{
+	return scope_of(set, address)->name;
+}
+
 unsigned
 ruleset_class(const struct ruleset *set, const char *address)
 {

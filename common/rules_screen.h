@@ -20,6 +20,8 @@ struct pattern;
 /* --- policies ---------------------------------------------------------------- */
 /* For this recipient (its address, its domain, or everybody), "" for everybody. */
 const struct rules_policy *ruleset_policy(const struct ruleset *, const char *address);
+/* Whose policy that is: an address, a domain, "" everybody's. */
+const char *ruleset_scope(const struct ruleset *, const char *address);
 /*
  * Recipients of the same class are treated alike from DATA on; a message has one class (RFC 5321 has
  * one reply for all of them). 0 and up; only to be compared.

@@ -15,12 +15,15 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "common/addr.h"
 #include "common/buf.h"
 #include "common/clock.h"
 #include "milter/checks.h"
 #include "milter/greylist.h"
 #include "milter/host.h"
+#include "milter/quote.h"
 #include "milter/service.h"
 
 /* Of a transaction: has a pass been counted for the network? */
@@ -56,7 +59,7 @@ concerns(const struct check_view *v)
 static int
 at_rcpt(const struct check_view *v, struct verdict *out)
 {
-	char network[HOST_NETWORK_SIZE], quoted[HOST_QUOTE_SIZE], text[CHECK_TEXT_SIZE];
+	char network[HOST_NETWORK_SIZE], quoted[ADDR_PATH_MAX], text[CHECK_TEXT_SIZE];
 	struct greylist_who who = { .network = network, .sender = v->sender, .recipient = v->rcpt };
 	struct seen *seen = *v->txn;
 	const char *reason;
@@ -75,7 +78,7 @@ at_rcpt(const struct check_view *v, struct verdict *out)
 		return 0;
 	(void)snprintf(text, sizeof(text),
 	    "<%s>: Recipient address rejected: Greylisted, try again in %u seconds",
-	    host_quote(v->rcpt, quoted), wait);
+	    quote(quoted, sizeof(quoted), v->rcpt, strlen(v->rcpt)), wait);
 	check_defer(out, 450, "4.7.1", text, reason);
 	return 0;
 }

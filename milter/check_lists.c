@@ -26,8 +26,9 @@
 #include "common/clock.h"
 #include "milter/checks.h"
 #include "milter/host.h"
+#include "milter/quote.h"
 
-static const char *const what[RULES_NFIELDS] = {
+static const char *const words[RULES_NFIELDS] = {
 	[FIELD_CLIENT] = "Client host",
 	[FIELD_CLIENT_NAME] = "Client host",
 	[FIELD_HELO] = "Helo command",
@@ -90,27 +91,29 @@ rows_of(const struct check_view *v, enum rules_field field, const struct rules_e
 
 /* "<joe@example.test>", for a client "<mx.example[192.0.2.1]>" */
 static void
-quote(const struct check_view *v, enum rules_field field, char *text, size_t size)
+quote_whom(const struct check_view *v, enum rules_field field, char *text, size_t size)
 {
-	char said[HOST_QUOTE_SIZE];
+	bool client = field == FIELD_CLIENT || field == FIELD_CLIENT_NAME;
+	const char *what = client ? v->client_name : field == FIELD_SENDER_DOMAIN ? v->sender :
+	    field_text(v, field);
+	char said[ADDR_PATH_MAX];
 
-	if (field == FIELD_CLIENT || field == FIELD_CLIENT_NAME)
-		(void)snprintf(text, size, "<%s[%s]>", v->client_name[0] != '\0' ?
-		    host_quote(v->client_name, said) : "unknown", v->client_addr);
+	(void)quote(said, sizeof(said), what, strlen(what));
+	if (client)
+		(void)snprintf(text, size, "<%s[%s]>", said[0] != '\0' ? said : "unknown", v->client_addr);
 	else
-		(void)snprintf(text, size, "<%s>", host_quote(field == FIELD_SENDER_DOMAIN ? v->sender :
-		    field_text(v, field), said));
+		(void)snprintf(text, size, "<%s>", said);
 }
 
 static void
 refuse(const struct check_view *v, const struct rules_entry *e, struct verdict *out)
 {
-	char text[CHECK_TEXT_SIZE], whom[HOST_QUOTE_SIZE + 80];
+	char text[CHECK_TEXT_SIZE], whom[ADDR_PATH_MAX + 80];
 	const char *reason = e->note[0] != '\0' ? e->note : "on a list";
 	bool deny = e->action == ENTRY_DENY;
 
-	quote(v, e->field, whom, sizeof(whom));
-	(void)snprintf(text, sizeof(text), "%s: %s rejected: %s", whom, what[e->field],
+	quote_whom(v, e->field, whom, sizeof(whom));
+	(void)snprintf(text, sizeof(text), "%s: %s rejected: %s", whom, words[e->field],
 	    deny ? "Access denied" : "Try again later");
 	if (deny)
 		check_reject(out, 554, "5.7.1", text, reason);
@@ -127,7 +130,7 @@ apply(const struct check_view *v, const struct rules_entry *e, struct verdict *o
 		host_count(v, e->mode, e->name, true);
 		/* Of checks in shadow mode it is known at least what they would do. */
 		if (e->mode == MODE_ENFORCE && v->host->policy->mode[CHECK_LISTS] != MODE_SHADOW)
-			*v->host->skip |= e->skip & RULES_SKIPPABLE;
+			host_skip(v, e->name, e->skip);
 		return;
 	}
 	refuse(v, e, &found);

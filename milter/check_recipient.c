@@ -4,7 +4,9 @@
  * A backup MX that accepts unknown recipients has to bounce them later, to
  * senders that are mostly forged. So the list decides at RCPT; but only a list
  * that we have and may believe: no 550 ever comes from a missing one or an old
- * one. rules_answer.c has the replies; what is no address gets 501 5.1.3.
+ * one. rules_answer.c has the replies; what is no address gets 501 5.1.3, and an
+ * address in UTF-8 without SMTPUTF8 553 5.6.7 (RFC 6531): it could not be
+ * delivered, and would have to bounce.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -27,7 +29,14 @@ at_rcpt(const struct check_view *v, struct verdict *out)
 	const char *why;
 
 	/* What cannot be quoted in a reply is not quoted: ADDR_BAD first. */
-	if (addr_parse_mailbox(v->rcpt, ADDR_UTF8, &why) != ADDR_OK) {
+	switch (addr_parse_mailbox(v->rcpt, v->smtputf8 ? ADDR_UTF8 : 0, &why)) {
+	case ADDR_OK:
+		break;
+	case ADDR_NEEDS_UTF8:
+		check_reject(out, 553, "5.6.7",
+		    "Recipient address rejected: non-ASCII address without SMTPUTF8", why);
+		return 0;
+	case ADDR_BAD:
 		check_reject(out, 501, "5.1.3", "Bad recipient address syntax", why);
 		return 0;
 	}

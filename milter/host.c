@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "common/utf8.h"
 #include "milter/complaints.h"
 #include "milter/counters.h"
 #include "milter/engine.h"
@@ -94,13 +93,20 @@ host_complain(const struct check_view *v, const char *what, const char *why)
 		log_warn("trace=%s %s: %s", v->trace, what, log_quote(&q, why));
 }
 
+void
+host_skip(const struct check_view *v, const char *rule, uint32_t skip)
+{
+	skip &= RULES_SKIPPABLE;
+	*v->host->skip |= skip;
+	if (v->host->exempt != NULL)
+		v->host->exempt(v->host->arg, rule, skip);
+}
+
 bool
 host_is_live(const struct check_view *v)
 {
 	return !v->dry && v->host->mode != MODE_SHADOW;
 }
-
-/* --- texts ------------------------------------------------------------------------- */
 
 bool
 host_network(const struct check_view *v, char text[HOST_NETWORK_SIZE])
@@ -116,24 +122,4 @@ host_network(const struct check_view *v, char text[HOST_NETWORK_SIZE])
 	rules_network_mask(addr, bits);
 	(void)rules_network_text(family, addr, bits, text);
 	return true;
-}
-
-const char *
-host_quote(const char *said, char out[HOST_QUOTE_SIZE])
-{
-	size_t left = strlen(said), n = 0, len;
-
-	for (; left > 0; said += len, left -= len) {
-		len = utf8_char(said, left);
-		if (n + len + 1 >= HOST_QUOTE_SIZE)
-			break;
-		if (len > 1)
-			memcpy(out + n, said, len);
-		else
-			out[n] = len == 0 || (unsigned char)*said < 0x20 || *said == 0x7f ? '?' : *said;
-		len = len == 0 ? 1 : len;
-		n += len;
-	}
-	out[n] = '\0';
-	return out;
 }

@@ -28,6 +28,8 @@ struct check_host {
 	enum rules_mode		 mode;
 	/* A rule in shadow mode would have done this: it is logged and counted. NULL in tests. */
 	void			(*would)(void *arg, const struct verdict *);
+	/* An exception leaves these checks out (bits). NULL: nobody wants to know which it was. */
+	void			(*exempt)(void *arg, const char *rule, uint32_t skip);
 	void			*arg;
 };
 
@@ -46,14 +48,13 @@ void	host_rule(const struct check_view *, enum rules_mode, const char *rule, con
 	    struct verdict *into);
 /* Something is amiss with a check itself: logged once in a while, however often it is said. */
 void	host_complain(const struct check_view *, const char *what, const char *why);
+/* An exception: leaves out what of these checks (bits) may be left out, for this recipient. */
+void	host_skip(const struct check_view *, const char *rule, uint32_t skip);
 /* Is what this check says in force, and remembered? Not in shadow mode, nor when it is only asked. */
 bool	host_is_live(const struct check_view *);
 
 /* The client's network by the rules, "192.0.2.0/24"; false: it has no address. */
 #define HOST_NETWORK_SIZE	RULES_NETWORK_TEXT
 bool	host_network(const struct check_view *, char [HOST_NETWORK_SIZE]);
-/* What a client said, to be quoted in a reply: one printable line that is not too long. */
-#define HOST_QUOTE_SIZE		332
-const char *host_quote(const char *, char [HOST_QUOTE_SIZE]);
 
 #endif

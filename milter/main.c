@@ -1,9 +1,9 @@
 /*
  * main.c -- holdfast-milter: start, reload, stop.
  *
- * Threads: libmilter's (its listener runs on a thread of ours), the one that writes
- * state.db, and the main one, which takes the signals, looks at the rules twice a second and
- * ends the program. The process that evaluates SPF is started before all of them (spf.h).
+ * Threads: libmilter's (its listener runs on a thread of ours), the one that nudges them (pool.c), the
+ * one that writes state.db, and the main one, which takes the signals, looks at the rules twice a second
+ * and ends the program. The process that evaluates SPF is started before all of them (spf.h).
  *
  * Signals. libmilter starts a thread that sits in sigwait(), takes SIGHUP,
  * SIGTERM and SIGINT for "stop now", and cannot be told not to. It would win now and then
@@ -46,6 +46,8 @@
 #include "common/log.h"
 #include "common/rules.h"
 #include "milter/callbacks.h"
+#include "milter/plugin.h"
+#include "milter/pool.h"
 #include "milter/service.h"
 #include "milter/spf.h"
 #include "milter/state.h"
@@ -385,11 +387,13 @@ int
 main(int argc, char **argv)
 {
 	struct daemon_options options;
+	struct plugin_set *plugins;
 	struct service *service;
 	struct rules *rules;
 	struct state *state;
 	struct conf *conf;
 	struct spf *spf = NULL;
+	struct pool *pool;
 	struct sock sock;
 	pthread_t thread;
 	char *why = NULL;
@@ -408,18 +412,21 @@ main(int argc, char **argv)
 	if (!options.check_only &&
 	    (spf = spf_start(conf->resolver, options.foreground, &why)) == NULL)
 		die(EX_OSERR, why);
+	/* It forks, and a database must not be open then. */
+	plugins = plugin_set_load(conf->checks_dir, PLUGIN_PATIENCE);
 	if ((rules = rules_open(conf->rules_db, &why)) == NULL)
 		die(EX_CONFIG, why);
 	if (options.check_only) {
 		log_info("configuration and rules are good");
 		rules_close(&rules);
+		plugin_set_free(&plugins);
 		conf_free(&conf);
 		return EX_OK;
 	}
 	if ((service = service_new(conf, rules, &why)) == NULL)
 		die(EX_CONFIG, why);
 	service_use_spf(service, spf);
-	callbacks_serve(service);
+	service_plugins(service, plugins);
 	if (callbacks_register() == -1)
 		die(EX_SOFTWARE, "libmilter refused to register the milter");
 	if (catch_signals() == -1)	/* before anybody can see that we are here */
@@ -428,7 +435,9 @@ main(int argc, char **argv)
 		die(EX_UNAVAILABLE, why);
 	state = state_open(conf->state_db, service);	/* the socket is ours: nobody else writes it */
 	small_stacks();
-	if (spf_listen(spf) == -1 || start_listener(&thread) != 0) {
+	pool = pool_start(&conf->milter_listen);
+	callbacks_serve(service, pool);
+	if (pool == NULL || spf_listen(spf) == -1 || start_listener(&thread) != 0) {
 		sock_hide(&sock);
 		die(EX_OSERR, "cannot start a thread");
 	}

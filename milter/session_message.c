@@ -64,10 +64,12 @@ fill_client(const struct session *s, struct client_info *c)
 /* --- content ------------------------------------------------------------- */
 
 static bool
-takes_over(const struct txn *t)
+takes_over(const struct session *s)
 {
-	return t->setup->conf->handover == HANDOVER_MILTER && t->setup->pool != NULL &&
-	    t->mta_keeps == NULL && t->env.nrcpt > 0;
+	const struct txn *t = &s->txn;
+
+	return s->watch == NULL && t->setup->conf->handover == HANDOVER_MILTER &&
+	    t->setup->pool != NULL && t->mta_keeps == NULL && t->env.nrcpt > 0;
 }
 
 void
@@ -160,9 +162,9 @@ start(struct session *s)
 	t->cut = cut_at(t, rules);
 	t->adds_results = adds_results(t, rules);
 	record_spf(s);
-	if (session_looks_inside(s, rules))
+	if (s->watch != NULL || session_looks_inside(s, rules))
 		keep_content(s, rules);
-	else if (takes_over(t))
+	else if (takes_over(s))
 		open_handover(s);
 	ruleset_unref(&rules);
 }
@@ -428,12 +430,12 @@ accept_message(struct session *s, struct session_answer *a)
 	struct verdict v;
 
 	mark(s);
-	if (t->message != NULL && takes_over(t) && !hand_over_content(s)) {
+	if (t->message != NULL && takes_over(s) && !hand_over_content(s)) {
 		no_storage("temporary file lost", &v);
 		refuse(s, &v, a);
 	} else if (t->handover != NULL) {
 		take_over(s, a);
-	} else if (t->mta_keeps != NULL) {
+	} else if (t->mta_keeps != NULL && s->watch == NULL) {
 		session_log_kept(s);
 	}
 }

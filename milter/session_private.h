@@ -76,6 +76,7 @@ struct session {
 	bool		 esmtp;		/* surely: it used what only ESMTP has */
 	bool		 leading_space;
 	struct engine_slot *slot;	/* one for each check */
+	const struct session_watch *watch;	/* NULL: it is real */
 	struct txn	 txn;
 };
 

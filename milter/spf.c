@@ -169,7 +169,8 @@ reader(void *arg)
 
 /* --- a check -------------------------------------------------------------------------- */
 
-static bool
+/* NULL, or why it is not sent. */
+static const char *
 send_query(struct spf *s, const struct spf_message *m)
 {
 	uint8_t packet[SPF_PROTO_MAX];
@@ -179,7 +180,11 @@ send_query(struct spf *s, const struct spf_message *m)
 	do
 		n = send(s->fd, packet, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n == -1 && errno == EINTR);
-	return n == (ssize_t)len;
+	if (n == (ssize_t)len)
+		return NULL;
+	/* The reader may not have seen the end yet. */
+	return n == -1 && (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) ?
+	    "the SPF process is gone" : "the SPF process has too much to do";
 }
 
 /* Asks, or settles it as a failure. */
@@ -187,6 +192,7 @@ static void
 ask(struct spf *s, struct pending *p, const struct spf_query *q, int64_t deadline)	/* under the lock */
 {
 	struct spf_message m;
+	const char *why;
 
 	p->id = s->next_id++;
 	p->settled = true;
@@ -194,8 +200,8 @@ ask(struct spf *s, struct pending *p, const struct spf_query *q, int64_t deadlin
 		fail(p->answer, "the client's address is none");
 	else if (s->gone)
 		fail(p->answer, "the SPF process is gone");
-	else if (!send_query(s, &m))
-		fail(p->answer, "the SPF process has too much to do");
+	else if ((why = send_query(s, &m)) != NULL)
+		fail(p->answer, why);
 	else
 		p->settled = false;
 	TAILQ_INSERT_TAIL(&s->pending, p, link);

@@ -19,6 +19,7 @@
 
 #include "common/buf.h"
 #include "common/idn.h"
+#include "common/utf8.h"
 #include "milter/spf_lib.h"
 #include "milter/spf_record.h"
 
@@ -108,16 +109,18 @@ put_client(struct identity *id, const struct spf_message *q)
 		    q->client[i] & 15u, i < 15 ? "." : "");
 }
 
+/* A name in ASCII may be what it likes; what comes of it is for RFC 7208 4.3 to say. */
 static void
 put_domain(struct buf *out, const char *domain)
 {
-	char *ascii = idn_ascii(domain);
+	char name[DNS_NAME_MAX];
 
-	if (ascii != NULL)
-		buf_puts(out, ascii);
+	if (utf8_is_ascii(domain))
+		buf_puts(out, domain);
+	else if (idn_to_dns(domain, name) == 0)
+		buf_puts(out, name);
 	if (out->len > 0 && out->data[out->len - 1] == '.')
 		out->data[--out->len] = '\0';
-	free(ascii);
 }
 
 static void

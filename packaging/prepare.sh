@@ -167,7 +167,7 @@ source_files() {
 		(cd "$top" && git ls-files -co --exclude-standard)
 	else
 		(cd "$top" && find . -type d \( -name build -o -name .git -o -name autom4te.cache \) \
-		    -prune -o -type f ! -name config.status ! -name Makefile ! -name config.h \
+		    -prune -o -type f ! -name config.status ! -path ./Makefile ! -name config.h \
 		    ! -name stamp-h1 ! -name '*.o' ! -name '*.a' ! -name '*.pyc' -print)
 	fi | LC_ALL=C sort
 }

@@ -19,6 +19,8 @@ struct control;
 
 /* rules.db to read: EX_OK and *set, the caller's reference. */
 int	cli_rules(struct cli *, struct ruleset **set);
+/* … and what may be asked for it. */
+int	cli_rules_open(struct cli *, struct rules **);
 /* rules.db to change. */
 int	cli_edit(struct cli *, struct rules_edit **);
 /* Tells *why (and frees it); the exit status for that result. By address, so that the call that

@@ -24,6 +24,7 @@ extern const struct command command_queue_count, command_queue_list, command_que
 	    command_queue_delete;
 extern const struct command command_primary_list, command_primary_show,
 	    command_primary_history, command_primary_release;
+extern const struct command command_explain;
 extern const struct command command_flush;
 extern const struct command command_status;
 

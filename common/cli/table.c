@@ -19,6 +19,7 @@ const struct command *const cli_commands[] = {
 	&command_rule_remove, &command_rule_history, &command_rule_undo, &command_rule_export,
 	&command_rule_import, &command_rule_counters,
 	&command_greylist_list, &command_limits_list,
+	&command_explain,
 	&command_queue_count, &command_queue_list, &command_queue_show, &command_queue_cat,
 	&command_queue_retry, &command_queue_hold, &command_queue_release, &command_queue_delete,
 	&command_primary_list, &command_primary_show, &command_primary_history,

@@ -134,7 +134,7 @@ def cli(lab):
     wait_until(lambda: len(primary.messages) == begin + 1, 3, 'flush')
     for command in ([], ['domain'], ['domain', 'add'], ['recipient', 'import'], ['schedule'],
                     ['schedule', 'show'], ['rule'], ['rule', 'set'], ['queue'],
-                    ['queue', 'list'], ['primary'], ['flush'], ['status'], ['init']):
+                    ['queue', 'list'], ['explain'], ['primary'], ['flush'], ['status'], ['init']):
         help_text = holdfast.cli(*command, '--help').stdout
         check('holdfast' in help_text and len(help_text.splitlines()) > 2, f'{command} --help')
     same(holdfast.cli('no-such-command', check=False).returncode, 64, 'an unknown command')

@@ -13,6 +13,8 @@ include test/unit/milter.mk
 include test/unit/state.mk
 include test/unit/content.mk
 include test/unit/spf.mk
+include test/unit/plugin.mk
+include test/unit/screen_dns.mk
 include test/unit/tls.mk
 include test/unit/report.mk
 include test/unit/turn.mk

@@ -45,7 +45,7 @@ test_unit_t_rules_edit_row_SOURCES = test/unit/t_rules_edit_row.c test/unit/rule
 	test/unit/rulesdb.h
 test_unit_t_rules_edit_row_LDADD = $(UNIT_LIBS)
 test_unit_t_cli_rules_SOURCES = test/unit/t_cli_rules.c
-test_unit_t_cli_rules_LDADD = libcli.a $(UNIT_LIBS)
+test_unit_t_cli_rules_LDADD = $(CLI_LIBS) $(UNIT_LIBS)
 test_unit_t_rules_edit_SOURCES = test/unit/t_rules_edit.c test/unit/rulesdb.c test/unit/rulesdb.h
 test_unit_t_rules_edit_LDADD = $(UNIT_LIBS)
 test_unit_t_control_SOURCES = test/unit/t_control.c test/unit/player.c test/unit/player.h
@@ -54,10 +54,10 @@ test_unit_t_import_SOURCES = test/unit/t_import.c
 test_unit_t_import_LDADD = $(UNIT_LIBS)
 test_unit_t_cli_SOURCES = test/unit/t_cli.c test/unit/cli_run.c test/unit/cli_run.h \
 	test/unit/player.c test/unit/player.h test/unit/core.h
-test_unit_t_cli_LDADD = libcli.a $(UNIT_LIBS)
+test_unit_t_cli_LDADD = $(CLI_LIBS) $(UNIT_LIBS)
 test_unit_t_cli_explain_SOURCES = test/unit/t_cli_explain.c test/unit/cli_run.c test/unit/cli_run.h \
 	test/unit/rulesdb.c test/unit/rulesdb.h test/unit/core.h
-test_unit_t_cli_explain_LDADD = libcli.a $(UNIT_LIBS)
+test_unit_t_cli_explain_LDADD = $(CLI_LIBS) $(UNIT_LIBS)
 endif
 
 # the command itself, by a script

@@ -67,6 +67,7 @@ act(struct spf_fake *f, const struct spf_message *q)	/* under the lock */
 		break;
 	case FAKE_DIES:
 		say(f, &death);
+		f->mood = FAKE_IS_SILENT;	/* the second question must not be a second death */
 		break;
 	case FAKE_TALKS_NONSENSE:
 		(void)!send(f->fd, "nonsense", 8, MSG_NOSIGNAL);
