@@ -346,6 +346,31 @@ writer(void *arg)
 	return NULL;
 }
 
+/* --- the outside --------------------------------------------------------------------------------- */
+
+static void
+find_memory(struct service *service, struct memory *memory[STATE_DB_TABLES])
+{
+	memory[DB_BUCKETS] = limits_buckets(service_limits(service));
+	memory[DB_LOCKOUTS] = limits_lockouts(service_limits(service));
+	memory[DB_GREYLIST] = greylist_triplets(service_greylist(service));
+	memory[DB_NETWORKS] = greylist_networks(service_greylist(service));
+}
+
+void
+state_peek(const char *path, struct service *service)
+{
+	struct state_db *db = state_db_look(path);
+	struct memory *memory[STATE_DB_TABLES];
+
+	if (db == NULL)
+		return;
+	find_memory(service, memory);
+	for (int i = 0; i < STATE_DB_TABLES; i++)
+		(void)state_db_load(db, (enum state_db_table)i, memory[i], clock_wall_us());
+	state_db_close(&db);
+}
+
 /* Signals are the main thread's. */
 static void
 start_thread(struct state *s)
@@ -367,10 +392,7 @@ state_open(const char *path, struct service *service)
 	pthread_condattr_t attr;
 
 	s->path = xstrdup(path);
-	s->memory[DB_BUCKETS] = limits_buckets(service_limits(service));
-	s->memory[DB_LOCKOUTS] = limits_lockouts(service_limits(service));
-	s->memory[DB_GREYLIST] = greylist_triplets(service_greylist(service));
-	s->memory[DB_NETWORKS] = greylist_networks(service_greylist(service));
+	find_memory(service, s->memory);
 	s->counters = service_counters(service);
 	s->alive = clock_wall();
 	s->rules = xstrdup("ok");

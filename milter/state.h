@@ -23,4 +23,7 @@ void		 state_alive(struct state *, const char *rules);
 /* Writes all that has changed, and that the milter has ended. */
 void		 state_close(struct state **);
 
+/* For those who only ask: what the file has of limits and greylist now, as far as it can be read. */
+void		 state_peek(const char *path, struct service *);
+
 #endif

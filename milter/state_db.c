@@ -234,6 +234,14 @@ prepare_all(struct state_db *d)
 	return r;
 }
 
+static void
+harden(struct state_db *d)
+{
+	(void)sqlite3_db_config(d->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	(void)sqlite3_db_config(d->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	(void)sqlite3_busy_timeout(d->db, WAIT_MS);
+}
+
 struct state_db *
 state_db_open(const char *path, bool *created, enum state_db_result *r, char **why)
 {
@@ -249,9 +257,7 @@ state_db_open(const char *path, bool *created, enum state_db_result *r, char **w
 		*r = result(d);
 		goto fail;
 	}
-	(void)sqlite3_db_config(d->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	(void)sqlite3_db_config(d->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	(void)sqlite3_busy_timeout(d->db, WAIT_MS);
+	harden(d);
 	if ((*r = identify(d, created, why)) != DB_OK ||
 	    (*r = exec(d, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = NORMAL;"
 		"PRAGMA cache_size = -8000")) != DB_OK || (*r = prepare_all(d)) != DB_OK)
@@ -265,6 +271,23 @@ state_db_open(const char *path, bool *created, enum state_db_result *r, char **w
 fail:
 	if (*why == NULL)
 		*why = explain(d);
+	state_db_close(&d);
+	return NULL;
+}
+
+struct state_db *
+state_db_look(const char *path)
+{
+	struct state_db *d = xcalloc(1, sizeof(*d));
+	int64_t id = 0, version = 0;
+
+	d->path = xstrdup(path);
+	if (sqlite3_open_v2(path, &d->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
+		harden(d);
+		if (number(d, "PRAGMA application_id", &id) == DB_OK && id == STATE_APPLICATION_ID &&
+		    number(d, "PRAGMA user_version", &version) == DB_OK && version == STATE_SCHEMA_VERSION)
+			return d;
+	}
 	state_db_close(&d);
 	return NULL;
 }

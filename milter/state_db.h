@@ -29,6 +29,8 @@ enum state_db_result {
 
 /* NULL and *result, *why (malloc'd). *created: it is new and empty. */
 struct state_db	*state_db_open(const char *path, bool *created, enum state_db_result *result, char **why);
+/* The same for one who only loads, and changes nothing. NULL: it is not there, or not to be read. */
+struct state_db	*state_db_look(const char *path);
 void		 state_db_close(struct state_db **);
 /* Is the file that was opened still the one of this name? */
 bool		 state_db_is_there(const struct state_db *);

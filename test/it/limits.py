@@ -19,6 +19,11 @@ def counters(holdfast):
     return {row['name']: row for row in holdfast.json('rule', 'counters')}
 
 
+def explain(holdfast, client):
+    return holdfast.cli('explain', '--client', client, '--name', '', '--helo', 'client.example', '--from',
+                        'ann@sender.example', '--to', 'joe@example.test', check=False).stdout
+
+
 def until_refused(ask, free, what):
     """Asks until it is refused: not for the first `free' times, and soon after them, though room comes back meanwhile."""
     for i in range(free * 3):
@@ -85,6 +90,8 @@ def attack(mta, holdfast):
             check('4.7.0 Error: too many errors from 192.0.2.30, try again in 3' in str(r), f'its words: {r}')
     with smtp.stranger(mta.port, '192.0.2.31') as c:
         same(rcpt(c, 'joe@example.test').code, 250, 'his neighbour')
+    wait_until(lambda: '450 4.7.0 Error: too many errors' in explain(holdfast, '192.0.2.30'), 5, 'explain to know it')
+    check('too many errors' not in explain(holdfast, '192.0.2.31'), 'explain of his neighbour')
     check('client=[192.0.2.30] action=lockout seconds=3600 rule="limits unknown client"' in
           holdfast.milter.log(), 'the lockout is in the log')
 
