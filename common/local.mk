@@ -28,13 +28,17 @@ libcommon_a_SOURCES += common/control.c common/control.h common/csv.c common/csv
 	common/rules_row.h common/rules_row_domain.c common/rules_scope.c common/rules_screen.c \
 	common/rules_screen.h common/rules_setting.c common/rules_setting.h common/rules_text.c \
 	common/rules_text.h common/rules_upgrade.c common/rules_values.c common/ruleset.c
-nodist_libcommon_a_SOURCES = common/rules_sql.h
-EXTRA_DIST += common/rules.sql
-BUILT_SOURCES += common/rules_sql.h
-CLEANFILES += common/rules_sql.h
+libcommon_a_SOURCES += common/state_read.c common/state_read.h
+nodist_libcommon_a_SOURCES = common/rules_sql.h common/state_sql.h
+EXTRA_DIST += common/rules.sql common/state.sql
+BUILT_SOURCES += common/rules_sql.h common/state_sql.h
+CLEANFILES += common/rules_sql.h common/state_sql.h
 common/rules_edit_db.$(OBJEXT): common/rules_sql.h
 common/rules_sql.h: common/rules.sql
 	$(AM_V_GEN)$(MKDIR_P) common && $(SQL_TO_C) $(srcdir)/common/rules.sql >$@.tmp && mv $@.tmp $@
+common/state_read.$(OBJEXT): common/state_sql.h
+common/state_sql.h: common/state.sql
+	$(AM_V_GEN)$(MKDIR_P) common && $(SQL_TO_C) $(srcdir)/common/state.sql >$@.tmp && mv $@.tmp $@
 
 dist_man_MANS += packaging/man/holdfast.conf.5
 

@@ -182,56 +182,87 @@ limit_cmp(const void *a, const void *b)
 struct sought {
 	const struct ruleset	*set;
 	struct rules_limit	 key;
-	const struct rules_limit *found;
+	const struct rules_limit *found, *shadow;	/* shadow: the most special before the one found */
+	bool			 any;			/* mode does not matter */
 };
 
 static bool
 seek(void *arg, const char *key)
 {
 	struct sought *s = arg;
+	const struct rules_limit *l;
 
 	/* The key is only compared. */
 	s->key.match = (char *)(uintptr_t)key;
-	s->found = bsearch(&s->key, s->set->limit, s->set->nlimits, sizeof(*s->set->limit), limit_cmp);
+	l = bsearch(&s->key, s->set->limit, s->set->nlimits, sizeof(*s->set->limit), limit_cmp);
+	if (l != NULL && (s->any || l->mode == MODE_ENFORCE))
+		s->found = l;
+	else if (l != NULL && s->shadow == NULL)
+		s->shadow = l;
 	return s->found != NULL;
+}
+
+static void
+seek_limit(struct sought *s, enum rules_limit_what what, enum rules_limit_per per, const char *value)
+{
+	const struct ruleset *set = s->set;
+	char key[RULES_KEY_SIZE];
+
+	if (set->nlimits == 0)
+		return;
+	s->key.what = what;
+	s->key.per = per;
+	/* What is too long for a row of its own is "" there: everybody's row counts. */
+	if (rules_key(value, key) && key[0] != '\0')
+		switch (per) {
+		case PER_CLIENT:
+		case PER_NETWORK:
+			(void)network_keys(key, &set->limit_bits, seek, s);
+			break;
+		case PER_SENDER:
+			(void)(seek(s, key) || domain_keys(addr_domain(key), seek, s));
+			break;
+		case PER_RECIPIENT:
+			(void)(rules_scope_keys(set, key, seek, s) ||
+			    recipient_domain_keys(set, addr_domain(key), seek, s));
+			break;
+		case PER_SENDER_DOMAIN:
+		case PER_HELO:
+			(void)domain_keys(key, seek, s);
+			break;
+		case PER_RECIPIENT_DOMAIN:
+			(void)recipient_domain_keys(set, key, seek, s);
+			break;
+		case PER_ALL:
+			break;
+		}
+	if (s->found == NULL)
+		(void)seek(s, "");
 }
 
 const struct rules_limit *
 ruleset_limit(const struct ruleset *set, enum rules_limit_what what, enum rules_limit_per per,
     const char *value)
 {
-	struct sought s = { .set = set, .key = { .what = what, .per = per } };
-	char key[RULES_KEY_SIZE];
+	struct sought s = { .set = set, .any = true };
 
-	if (set->nlimits == 0)
-		return NULL;
-	/* What is too long for a row of its own is "" there: everybody's row counts. */
-	if (rules_key(value, key) && key[0] != '\0')
-		switch (per) {
-		case PER_CLIENT:
-		case PER_NETWORK:
-			(void)network_keys(key, &set->limit_bits, seek, &s);
-			break;
-		case PER_SENDER:
-			(void)(seek(&s, key) || domain_keys(addr_domain(key), seek, &s));
-			break;
-		case PER_RECIPIENT:
-			(void)(rules_scope_keys(set, key, seek, &s) ||
-			    recipient_domain_keys(set, addr_domain(key), seek, &s));
-			break;
-		case PER_SENDER_DOMAIN:
-		case PER_HELO:
-			(void)domain_keys(key, seek, &s);
-			break;
-		case PER_RECIPIENT_DOMAIN:
-			(void)recipient_domain_keys(set, key, seek, &s);
-			break;
-		case PER_ALL:
-			break;
-		}
-	if (s.found == NULL)
-		(void)seek(&s, "");
+	seek_limit(&s, what, per, value);
 	return s.found;
+}
+
+size_t
+ruleset_limit_rows(const struct ruleset *set, enum rules_limit_what what, enum rules_limit_per per,
+    const char *value, const struct rules_limit *out[2])
+{
+	struct sought s = { .set = set };
+	size_t n = 0;
+
+	seek_limit(&s, what, per, value);
+	if (s.shadow != NULL)
+		out[n++] = s.shadow;
+	if (s.found != NULL)
+		out[n++] = s.found;
+	return n;
 }
 
 bool

@@ -89,6 +89,12 @@ struct rules_limit {
 /* The row that counts for this value of `per' (an address as text, a name; "" for PER_ALL); NULL: none. */
 const struct rules_limit *ruleset_limit(const struct ruleset *, enum rules_limit_what,
 		    enum rules_limit_per, const char *value);
+/*
+ * The same for those who must not let a row in shadow mode change anything: the row that counts
+ * among those that are enforced, and before it the most special in shadow mode, if that is more special.
+ */
+size_t	ruleset_limit_rows(const struct ruleset *, enum rules_limit_what, enum rules_limit_per,
+	    const char *value, const struct rules_limit *out[2]);
 /* Is there any row for it? */
 bool	ruleset_limits(const struct ruleset *, enum rules_limit_what, enum rules_limit_per);
 const char *rules_limit_what_name(enum rules_limit_what);

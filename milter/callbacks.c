@@ -60,7 +60,7 @@ static const struct {
 	{ SMFIM_CONNECT, "j _ {client_name}" },
 	{ SMFIM_HELO, "{tls_version} {cipher}" },
 	{ SMFIM_ENVFROM, "{auth_authen}" },
-	{ SMFIM_ENVRCPT, "{rcpt_mailer}" },
+	{ SMFIM_ENVRCPT, "{rcpt_mailer} {rcpt_host}" },
 	{ SMFIM_DATA, "i" },
 	{ SMFIM_EOM, "{auth_authen}" },
 };
@@ -211,13 +211,15 @@ on_rcpt(SMFICTX *ctx, char **argv)
 	struct session *s = session_of(ctx);
 	struct session_answer a;
 	struct pool_stay stay;
-	const char *mailer;
+	const char *mailer, *dsn;
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
-	/* SMFIP_RCPT_REJ: the MTA has refused it already, and only tells. */
+	/* SMFIP_RCPT_REJ: the MTA has refused it already, with the enhanced code in {rcpt_host}, and only tells. */
 	if ((mailer = macro(ctx, "{rcpt_mailer}")) != NULL && strcmp(mailer, "error") == 0) {
-		session_rcpt_refused(s, argv);
+		dsn = macro(ctx, "{rcpt_host}");
+		if (dsn == NULL || dsn[0] != '4')
+			session_rcpt_refused(s, argv);
 		return SMFIS_CONTINUE;
 	}
 	pool_enter(the_pool, &stay);

@@ -11,6 +11,8 @@
 #include <assert.h>
 
 static const struct check *const table[] = {
+	&check_lists,
+	&check_limits,
 	&check_helo,
 	&check_sender,
 	&check_spoof,
@@ -19,6 +21,7 @@ static const struct check *const table[] = {
 	&check_sender_domain,
 	&check_spf,
 	&check_dnsbl,
+	&check_greylist,
 	&check_header,
 	&check_virus,
 	&check_spam,

@@ -11,8 +11,11 @@
 #include "milter/holdfast/check.h"
 
 extern const struct check check_dnsbl;
+extern const struct check check_greylist;
 extern const struct check check_header;
 extern const struct check check_helo;
+extern const struct check check_limits;
+extern const struct check check_lists;
 extern const struct check check_recipient;
 extern const struct check check_sender;
 extern const struct check check_sender_domain;

@@ -18,12 +18,14 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/conf.h"
 #include "common/rules_screen.h"
 #include "common/utf8.h"
 #include "milter/host.h"
 #include "milter/plugin.h"
 #include "milter/service.h"
 #include "milter/session.h"
+#include "milter/state.h"
 
 /* --- rows ----------------------------------------------------------------------------- */
 
@@ -261,14 +263,15 @@ play(struct session *s, const struct explain_question *q, const struct sockaddr_
 
 /* --- the whole --------------------------------------------------------------------------- */
 
-/* What state_db remembers would be read here, should checks that are only asked need it. */
 struct service *
 explain_service(struct conf *conf, struct rules *rules, struct plugin_set *plugins, char **why)
 {
 	struct service *s = service_new(conf, rules, why);
 
-	if (s != NULL)
-		service_plugins(s, plugins);
+	if (s == NULL)
+		return NULL;
+	service_plugins(s, plugins);
+	state_peek(conf->state_db, s);
 	return s;
 }
 

@@ -1,9 +1,9 @@
 /*
  * main.c -- holdfast-milter: start, reload, stop.
  *
- * Threads: libmilter's (its listener runs on a thread of ours), the one that nudges them (pool.c), and the main
- * one, which takes the signals, looks at the rules twice a second and ends the
- * program. The process that evaluates SPF is started before all of them (spf.h).
+ * Threads: libmilter's (its listener runs on a thread of ours), the one that nudges them (pool.c), the
+ * one that writes state.db, and the main one, which takes the signals, looks at the rules twice a second
+ * and ends the program. The process that evaluates SPF is started before all of them (spf.h).
  *
  * Signals. libmilter starts a thread that sits in sigwait(), takes SIGHUP,
  * SIGTERM and SIGINT for "stop now", and cannot be told not to. It would win now and then
@@ -50,6 +50,7 @@
 #include "milter/pool.h"
 #include "milter/service.h"
 #include "milter/spf.h"
+#include "milter/state.h"
 
 #define IDENT		"holdfast/milter"
 #define RULES_POLL_MS	500	/* P8: new rules within a second */
@@ -323,7 +324,7 @@ reload(struct service *service, const char *path)
 
 /* Until SIGTERM, or libmilter's end: 0 or EX_TEMPFAIL. */
 static int
-run(struct service *service, struct rules *rules, const char *conf_path)
+run(struct service *service, struct rules *rules, struct state *state, const char *conf_path)
 {
 	struct pollfd p = { .fd = wake_fd[0], .events = POLLIN };
 	int64_t next = clock_mono_ms(), now;
@@ -333,6 +334,7 @@ run(struct service *service, struct rules *rules, const char *conf_path)
 		now = clock_mono_ms();
 		if (now >= next) {
 			look_at_rules(rules);
+			state_alive(state, rules_state(rules));
 			next = now + RULES_POLL_MS;
 		}
 		if (poll(&p, 1, (int)(next - now > 0 ? next - now : 0)) == 1)
@@ -388,6 +390,7 @@ main(int argc, char **argv)
 	struct plugin_set *plugins;
 	struct service *service;
 	struct rules *rules;
+	struct state *state;
 	struct conf *conf;
 	struct spf *spf = NULL;
 	struct pool *pool;
@@ -430,6 +433,7 @@ main(int argc, char **argv)
 		die(EX_OSERR, "cannot catch signals");
 	if (sock_open(&sock, &conf->milter_listen, &why) == -1)
 		die(EX_UNAVAILABLE, why);
+	state = state_open(conf->state_db, service);	/* the socket is ours: nobody else writes it */
 	small_stacks();
 	pool = pool_start(&conf->milter_listen);
 	callbacks_serve(service, pool);
@@ -443,10 +447,11 @@ main(int argc, char **argv)
 	log_info("holdfast-milter " PACKAGE_VERSION " is ready on %s",
 	    sock.path != NULL ? sock.path : conf->milter_listen.host);
 
-	if ((status = run(service, rules, options.conf_path)) == 0)
+	if ((status = run(service, rules, state, options.conf_path)) == 0)
 		stop(service, &sock);
 	else
 		sock_hide(&sock);
+	state_close(&state);
 	log_info("stopped");
 	/*
 	 * No smfi_stop(): it waits up to 5 s for the listener's mutex, and the end of the

@@ -23,6 +23,8 @@
 #include "milter/counters.h"
 #include "milter/derived.h"
 #include "milter/dnsbl.h"
+#include "milter/greylist.h"
+#include "milter/limits.h"
 #include "milter/lmtp_client.h"
 #include "milter/plugin.h"
 
@@ -52,6 +54,8 @@ struct service {
 	struct dnsbl	*dnsbl;
 	struct derived	*derived;
 	struct counters	*counters;
+	struct limits	*limits;
+	struct greylist	*greylist;
 	struct complaints *complaints;
 	struct spf	*spf;		/* lent */
 	struct plugin_set *plugins;	/* NULL: none */
@@ -101,6 +105,8 @@ service_new(struct conf *conf, struct rules *rules, char **why)
 	s->dnsbl = dnsbl_new(list_dns);
 	s->derived = derived_new(dns);
 	s->counters = counters_new();
+	s->limits = limits_new();
+	s->greylist = greylist_new();
 	s->complaints = complaints_new();
 
 	(void)pthread_mutex_init(&s->lock, NULL);
@@ -125,6 +131,8 @@ service_free(struct service **sp)
 	setup = &s->current->setup;
 	service_unref(s, &setup);
 	derived_free(&s->derived);
+	greylist_free(&s->greylist);
+	limits_free(&s->limits);
 	counters_free(&s->counters);
 	complaints_free(&s->complaints);
 	plugin_set_free(&s->plugins);
@@ -201,6 +209,18 @@ struct counters *
 service_counters(const struct service *s)
 {
 	return s->counters;
+}
+
+struct limits *
+service_limits(const struct service *s)
+{
+	return s->limits;
+}
+
+struct greylist *
+service_greylist(const struct service *s)
+{
+	return s->greylist;
 }
 
 struct complaints *

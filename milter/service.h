@@ -18,6 +18,8 @@ struct counters;
 struct derived;
 struct dns;
 struct dnsbl;
+struct greylist;
+struct limits;
 struct lmtp_pool;
 struct plugin_set;
 struct rules;
@@ -42,6 +44,8 @@ struct rules	*service_rules(const struct service *);
 struct dns	*service_dns(const struct service *);
 struct derived	*service_derived(const struct service *);
 struct counters	*service_counters(const struct service *);
+struct limits	*service_limits(const struct service *);
+struct greylist	*service_greylist(const struct service *);
 struct complaints *service_complaints(const struct service *);
 /* Lent, for as long as the service lives; NULL: SPF is not asked. */
 void		 service_use_spf(struct service *, struct spf *);

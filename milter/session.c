@@ -367,11 +367,16 @@ session_rcpt(struct session *s, char *const *argv, struct session_answer *a)
 	free(address);
 }
 
-
-/* Counted as a recipient that does not exist, if it is in a domain of ours. */
+/* Counted as a recipient that does not exist, if it is in a domain of ours; no DNS is asked whether it is. */
 void
 session_rcpt_refused(struct session *s, char *const *argv)
 {
-	(void)s;
-	(void)argv;
+	char *address = argv_address(argv[0]);
+	struct ruleset *rules = rules_current(service_rules(s->service));
+	const struct rules_domain *d = ruleset_domain(rules, addr_domain(address));
+
+	if (d != NULL && s->txn.setup != NULL)
+		session_screen_refused(s, rules, d, address);
+	ruleset_unref(&rules);
+	free(address);
 }

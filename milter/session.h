@@ -80,7 +80,7 @@ bool	session_has_leading_space(const struct session *);	/* … and then it wants
 /* argv as the MTA gave it: address in brackets, then ESMTP parameters, then NULL. auth may be NULL. */
 void	session_mail(struct session *, char *const *argv, const char *auth);
 void	session_rcpt(struct session *, char *const *argv, struct session_answer *);
-/* The MTA, or a milter before us, has refused this recipient by itself: told only to count it. */
+/* The MTA, or a milter before us, has refused this recipient for good: told only to count it. */
 void	session_rcpt_refused(struct session *, char *const *argv);
 /* The MTA's queue id, as soon and as often as it is known; NULL is ignored. */
 void	session_mta_id(struct session *, const char *id);

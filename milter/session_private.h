@@ -90,6 +90,9 @@ void	session_screen_connect(struct session *);
 /* A recipient of ours; address as RCPT had it. *class: of its content, should it be accepted. */
 void	session_screen_rcpt(struct session *, struct ruleset *, const struct rules_domain *,
 	    const char *address, uint64_t size_limit, struct verdict *, uint32_t *skip);
+/* A recipient of ours that others have refused. */
+void	session_screen_refused(struct session *, struct ruleset *, const struct rules_domain *,
+	    const char *address);
 /* The whole message. */
 void	session_screen_eom(struct session *, struct ruleset *, struct verdict *);
 /* Does anybody want to see the content? Once the recipients are known. */

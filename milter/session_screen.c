@@ -16,9 +16,11 @@
 
 #include "common/clock.h"
 #include "common/conf.h"
+#include "common/log.h"
+#include "milter/check_limits.h"
+#include "milter/check_lists.h"
 #include "milter/check_spf.h"
 #include "milter/checks.h"
-#include "common/log.h"
 #include "milter/counters.h"
 #include "milter/host.h"
 #include "milter/message.h"
@@ -55,6 +57,12 @@ id_of(const struct check *check)
 	return rules_check_parse(check->name, &id) == 0 ? id : CHECK_PLUGIN;
 }
 
+static bool
+all_shadow(const struct screening *sc)
+{
+	return ruleset_settings(sc->host.rules)->mode == MODE_SHADOW;
+}
+
 /* The check is asked next, if it is: it gets to see what is meant for it. */
 static void
 prepare(struct screening *sc, const struct check *check, enum rules_check id)
@@ -71,9 +79,11 @@ mode_of(void *arg, const struct check *check)
 {
 	struct screening *sc = arg;
 	enum rules_check id = id_of(check);
+	enum rules_mode mode = sc->skip >> id & 1 ? MODE_OFF : sc->policy->mode[id];
 
 	prepare(sc, check, id);
-	return sc->skip >> id & 1 ? MODE_OFF : sc->policy->mode[id];
+	sc->host.mode = mode == MODE_ENFORCE && all_shadow(sc) ? MODE_SHADOW : mode;
+	return mode;
 }
 
 static void
@@ -183,20 +193,39 @@ screening_init(struct screening *sc, struct session *s, struct ruleset *rules, e
 }
 
 static void
-run(struct screening *sc, const struct ruleset *rules, struct verdict *out)
+run(struct screening *sc, struct verdict *out, struct verdict *hypothetical)
 {
 	size_t n;
 	struct engine_run r = { .table = service_checks(sc->s->service, &n), .slot = sc->s->slot,
 	    .stage = sc->stage, .view = &sc->view, .policy = sc->policy, .mode = mode_of,
-	    .shadow = ruleset_settings(rules)->mode == MODE_SHADOW, .all = sc->s->watch != NULL,
-	    .told = told, .arg = sc };
+	    .shadow = all_shadow(sc), .all = sc->s->watch != NULL, .told = told, .arg = sc };
 	const struct session_watch *watch = sc->s->watch;
-	struct verdict hypothetical;
 
 	r.n = n;
-	engine_run(&r, out, &hypothetical);
+	engine_run(&r, out, hypothetical);
 	if (watch != NULL)
-		watch->decided(watch->arg, sc->stage, out, &hypothetical);
+		watch->decided(watch->arg, sc->stage, out, hypothetical);
+}
+
+static bool
+is_unknown(const struct verdict *v)
+{
+	return v->action == VERDICT_REJECT && v->check != NULL &&
+	    strcmp(v->check, check_recipient.name) == 0;
+}
+
+/* Recipients that do not exist are what the limits count, whoever has refused them. */
+static void
+tell_limits(struct screening *sc)
+{
+	const struct session *s = sc->s;
+	char rule[CHECK_RULE_SIZE];
+	struct log_q q;
+
+	if (mode_of(sc, &check_limits) == MODE_OFF || !check_limits_unknown(&sc->view, rule))
+		return;
+	log_warn("trace=%s client=[%s] action=lockout seconds=%u rule=%s", s->txn.trace, s->addr,
+	    sc->policy->lockout_time, log_quote(&q, rule));
 }
 
 void
@@ -204,13 +233,30 @@ session_screen_rcpt(struct session *s, struct ruleset *rules, const struct rules
     const char *address, uint64_t size_limit, struct verdict *out, uint32_t *skip)
 {
 	struct screening sc;
+	struct verdict hypothetical;
 
 	screening_init(&sc, s, rules, STAGE_RCPT, address);
 	sc.host.domain = d;
 	sc.view.rcpt = address;
 	sc.view.size_limit = size_limit;
-	run(&sc, rules, out);
+	run(&sc, out, &hypothetical);
 	*skip = sc.skip;
+	if (is_unknown(all_shadow(&sc) ? &hypothetical : out))
+		tell_limits(&sc);
+}
+
+void
+session_screen_refused(struct session *s, struct ruleset *rules, const struct rules_domain *d,
+    const char *address)
+{
+	struct screening sc;
+
+	screening_init(&sc, s, rules, STAGE_RCPT, address);
+	sc.host.domain = d;
+	sc.view.rcpt = address;
+	(void)mode_of(&sc, &check_lists);
+	sc.skip = check_lists_skip(&sc.view);
+	tell_limits(&sc);
 }
 
 void
@@ -218,6 +264,7 @@ session_screen_eom(struct session *s, struct ruleset *rules, struct verdict *out
 {
 	struct txn *t = &s->txn;
 	struct screening sc;
+	struct verdict hypothetical;
 
 	screening_init(&sc, s, rules, STAGE_EOM, t->address[0]);
 	sc.to = t->env.nrcpt == 1 ? t->address[0] : "*";
@@ -229,7 +276,7 @@ session_screen_eom(struct session *s, struct ruleset *rules, struct verdict *out
 		sc.headers = *sc.message;
 		sc.headers.read = NULL;
 	}
-	run(&sc, rules, out);
+	run(&sc, out, &hypothetical);
 }
 
 void

@@ -177,7 +177,8 @@ copy_source() {
 	source_files >"$build/files.new"
 	if ! cmp -s "$build/files.new" "$build/files"; then
 		# every old build knows the old list: start afresh
-		rm -rf "$build/source" "$build/run" "$build/test" "$build/sanitizers" "$build/coverage"
+		rm -rf "$build/source" "$build/run" "$build/test" "$build/sanitizers" "$build/coverage" \
+		    "$build/tsan"
 		mv "$build/files.new" "$build/files"
 	fi
 	rm -f "$build/files.new"

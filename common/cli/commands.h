@@ -17,7 +17,8 @@ extern const struct command command_schedule_list, command_schedule_show, comman
 	    command_schedule_set, command_schedule_remove;
 extern const struct command command_rule_list, command_rule_set, command_rule_unset,
 	    command_rule_add, command_rule_remove, command_rule_history, command_rule_undo,
-	    command_rule_export, command_rule_import;
+	    command_rule_export, command_rule_import, command_rule_counters;
+extern const struct command command_greylist_list, command_limits_list;
 extern const struct command command_queue_count, command_queue_list, command_queue_show,
 	    command_queue_cat, command_queue_retry, command_queue_hold, command_queue_release,
 	    command_queue_delete;

@@ -94,6 +94,7 @@ def identity(lab):
     primary.configure(smtpd_discard_ehlo_keywords='chunking')
     through(mta, primary, entries, 'without CHUNKING')
     holdfast.cli('rule', 'set', 'spf.mode', 'enforce')
+    holdfast.cli('rule', 'set', 'limits.mode', 'off')
     wait_until(lambda: 'new rules are in force' in holdfast.milter.log(), 5, 'the new rules')
     with_spf(mta, primary, entries, 'with SPF', 2)
     # Postfix keeps them, with what we add, and brings them by LMTP.

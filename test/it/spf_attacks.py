@@ -12,7 +12,7 @@ from lib.process import patience, wait_until
 
 CLIENT = '192.0.2.1'
 RULES = {'spf.mode': 'enforce', 'spf.temperror': 'defer', 'spf.permerror': 'reject', 'spf.none': 'off',
-         'spf.fail': 'reject'}
+         'spf.fail': 'reject', 'limits.mode': 'off'}
 
 
 def bomb():

@@ -147,3 +147,13 @@ def lmtp(where, sender, recipients, message, options=''):
         replies = [r] + [c.reply() for _ in recipients[1:]]
         c.quit()
         return replies
+
+
+def stranger(where, addr, name='[UNAVAILABLE]', hello='client.example', timeout=60):
+    """A client that a Postfix which allows XCLIENT takes for one with this address."""
+    c = Client(where, hello='EHLO gate.example', timeout=timeout)
+    addr = f'IPv6:{addr}' if ':' in addr else addr
+    c.banner = c.command(f'XCLIENT NAME={name} ADDR={addr}')
+    if c.banner.code == 220:
+        c.hello = c.command(f'EHLO {hello}')
+    return c

@@ -10,6 +10,7 @@ include test/unit/deliver.mk
 include test/unit/health.mk
 include test/unit/smtp.mk
 include test/unit/milter.mk
+include test/unit/state.mk
 include test/unit/content.mk
 include test/unit/spf.mk
 include test/unit/plugin.mk
