@@ -53,7 +53,7 @@ def through_postfix(mta):
     for what, verb, bad, _ in rows():
         if what.split(', ')[1] in MTA_DECIDES:
             continue
-        with smtp.Client(mta.port) as c:
+        with smtp.stranger(mta.port, '192.0.2.1') as c:     # this host's own clients are an exception
             mail = bad if verb == 'MAIL' else b'<ann@sender.example>'
             replies = [c.command(b'MAIL FROM:' + mail)]
             if replies[0].code == 250:
