@@ -292,18 +292,18 @@ trim(struct state *s)
 		recover(s, r);
 }
 
-/* Everything that has changed up to now, batch by batch. */
+/* Everything that has changed up to now, batch by batch; what changes meanwhile is for the next round. */
 static void
 write_round(struct state *s, bool last)
 {
+	enum state_batch_fill fill;
 	enum state_db_result r;
-	bool more;
 
 	if (!have_db(s))
 		return;
 	do {
-		more = state_batch_take(s->batch, s->memory, s->counters);
-		if (!more && !last && !is_due(s))
+		fill = state_batch_take(s->batch, s->memory, s->counters);
+		if (fill == BATCH_NOTHING && !last && !is_due(s))
 			break;
 		if ((r = transaction(s, last)) != DB_OK) {
 			recover(s, r);
@@ -311,7 +311,7 @@ write_round(struct state *s, bool last)
 		}
 		relief(s);
 		s->next_pulse = clock_mono_ms() + PULSE_MS;
-	} while (more);
+	} while (fill == BATCH_MORE);
 	if (!last)
 		trim(s);
 }

@@ -85,16 +85,21 @@ take_count(void *arg, const char *name, const uint64_t n[NCOUNTERS])
 	b->ncounts++;
 }
 
-bool
+enum state_batch_fill
 state_batch_take(struct state_batch *b, struct memory *const memory[STATE_DB_TABLES],
     struct counters *counters)
 {
+	enum state_batch_fill fill = BATCH_ALL;
+
 	if (!is_empty(b))
-		return true;
-	for (size_t i = 0; i < STATE_DB_TABLES; i++)
+		return BATCH_MORE;
+	for (size_t i = 0; i < STATE_DB_TABLES; i++) {
 		b->n[i] = take_records(memory[i], b->record[i]);
+		if (b->n[i] + PIECE > BATCH)
+			fill = BATCH_MORE;
+	}
 	counters_changed(counters, take_count, b);
-	return !is_empty(b);
+	return is_empty(b) ? BATCH_NOTHING : fill;
 }
 
 enum state_db_result

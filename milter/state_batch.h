@@ -6,7 +6,6 @@
 #ifndef HOLDFAST_STATE_BATCH_H
 #define HOLDFAST_STATE_BATCH_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "milter/state_db.h"
@@ -16,8 +15,13 @@ struct state_batch;
 
 struct state_batch *state_batch_new(void);
 void	state_batch_free(struct state_batch **);
-/* Fills it with changes, unless there are some in it. False: nothing has changed. */
-bool	state_batch_take(struct state_batch *, struct memory *const memory[STATE_DB_TABLES],
+enum state_batch_fill {
+	BATCH_NOTHING,			/* has changed */
+	BATCH_ALL,			/* that has changed is in it */
+	BATCH_MORE			/* may be there: it was full, or not empty to begin with */
+};
+/* Fills it with changes, unless there are some in it. */
+enum state_batch_fill state_batch_take(struct state_batch *, struct memory *const memory[STATE_DB_TABLES],
 	    struct counters *);
 /* In the caller's transaction; it stays full until it is dropped. */
 enum state_db_result state_batch_put(const struct state_batch *, struct state_db *, int64_t now);

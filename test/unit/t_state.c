@@ -215,6 +215,19 @@ files(const struct fixture *f, const char *prefix)
 	return n;
 }
 
+/* How many transactions have changed the file: the change counter of SQLite's file format, section 1.3.7. */
+static uint32_t
+transactions(const struct fixture *f)
+{
+	unsigned char header[28];
+	FILE *file = fopen(f->path, "rb");
+
+	assert_non_null(file);
+	assert_int_equal(fread(header, sizeof(header), 1, file), 1);
+	(void)fclose(file);
+	return (uint32_t)header[24] << 24 | (uint32_t)header[25] << 16 | (uint32_t)header[26] << 8 | header[27];
+}
+
 /* --- tests ------------------------------------------------------------------------------ */
 
 static void
@@ -257,6 +270,26 @@ test_write_behind(void **state)
 	stop(f);
 	assert_in_range(number(f, "SELECT value FROM status WHERE name = 'stopped'"), clock_wall() - 30,
 	    clock_wall());
+}
+
+/* However much changes while a round is written, the next one is a second later. */
+static void
+test_write_rate(void **state)
+{
+	struct fixture *f = *state;
+	int64_t from, now;
+	uint32_t before;
+
+	start(f);
+	learn(f);
+	until(f, "SELECT count(*) FROM lockout", 1);
+	before = transactions(f);
+	from = clock_mono_ms();
+	do
+		counters_add(service_counters(f->service), "list deny client 192.0.2.1", COUNT_SEEN);
+	while ((now = clock_mono_ms()) < from + 2500);
+	assert_in_range(transactions(f) - before, 1, (uintmax_t)(now - from) / 1000 + 2);
+	stop(f);
 }
 
 static void
@@ -533,6 +566,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_survives, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_behind, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_write_rate, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_status, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_later, setup, teardown),
