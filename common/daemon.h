@@ -7,6 +7,7 @@
 #define HOLDFAST_DAEMON_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/conf.h"
 
@@ -31,6 +32,13 @@ int	daemon_drop(const char *user, char **why);
 /* The service answers now: sd_notify READY=1, release the parent. */
 void	daemon_ready(void);
 void	daemon_notify(const char *state);	/* sd_notify datagram: "STOPPING=1", "RELOADING=1", "WATCHDOG=1" */
+/* One short line for `systemctl status'. What was said already is not said again. Main thread only. */
+void	daemon_status(const char *, ...) __attribute__((format(printf, 1, 2)));
+/* The start (or stop) goes on for at most so many seconds more; call again and again. */
+void	daemon_extend(unsigned seconds);
+bool	daemon_is_supervised(void);		/* somebody reads all this */
+/* After so many ms without "WATCHDOG=1" we are ended; 0: nobody watches this process. */
+int64_t	daemon_watchdog_ms(void);
 /* Raise RLIMIT_NOFILE to its hard limit, umask 077, ignore SIGPIPE, stdin from /dev/null. */
 void	daemon_hygiene(void);
 

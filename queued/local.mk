@@ -63,6 +63,9 @@ libqueue_a_SOURCES += queued/deliver_turn.c queued/turn_auth.c queued/turn_comma
 	queued/turn_server.c queued/turn_server.h queued/turn_session.c queued/turn_session.h \
 	queued/turn_state.h queued/turn_users.c queued/turn_users.h
 
+# the service manager
+libqueue_a_SOURCES += queued/heartbeat.c queued/heartbeat.h
+
 # the daemon
 sbin_PROGRAMS += holdfast-queued
 holdfast_queued_SOURCES = queued/main.c queued/control_server.c queued/control_server.h \

@@ -28,6 +28,7 @@
 #include "common/rules.h"
 #include "queued/control_server.h"
 #include "queued/deliver.h"
+#include "queued/heartbeat.h"
 #include "queued/lmtp_server.h"
 #include "queued/store.h"
 #include "queued/turn_server.h"
@@ -45,6 +46,7 @@ struct queued {
 	struct lmtp_server		*lmtp;
 	struct turn_server		*turn;		/* NULL: turn_listen is empty */
 	struct control_server		*control;
+	struct heartbeat		*heartbeat;	/* NULL: no service manager listens */
 	struct event			*on_stop[2], *on_reload, *rules_timer;
 	bool				 stopping;
 };
@@ -140,6 +142,7 @@ stop(evutil_socket_t sig, short what, void *arg)
 	q->stopping = true;
 	log_info("stopping: finishing what is in flight (at most %u s)", q->conf->shutdown_timeout);
 	daemon_notify("STOPPING=1");
+	heartbeat_stopping(q->heartbeat);
 	turn_server_stop(q->turn);
 	lmtp_server_drain(q->lmtp, sessions_ended, q);
 }
@@ -150,6 +153,14 @@ accepted(void *arg, const char *domain)
 	struct queued *q = arg;
 
 	deliver_kick(q->deliver, domain);
+}
+
+static void
+primaries(void *arg, struct deliver_counts *n)
+{
+	struct queued *q = arg;
+
+	deliver_count(q->deliver, n);
 }
 
 static void
@@ -207,6 +218,7 @@ open_doors(struct queued *q)
 static void
 close_doors(struct queued *q)
 {
+	heartbeat_free(&q->heartbeat);
 	control_server_free(&q->control);
 	lmtp_server_free(&q->lmtp);
 	deliver_free(&q->deliver);
@@ -249,6 +261,7 @@ main(int argc, char **argv)
 	if (!options.foreground)
 		log_open(IDENT, LOG_TO_SYSLOG);
 	daemon_ready();
+	q.heartbeat = heartbeat_new(q.base, q.store, primaries, &q);
 	log_info("holdfast-queued " PACKAGE_VERSION " is ready, store=%s", q.conf->queue_db);
 	event_base_dispatch(q.base);
 	close_doors(&q);
