@@ -15,7 +15,7 @@ libqueue_a_SOURCES += queued/store.c queued/store.h queued/store_id.c queued/sto
 	queued/store_sqlite_change.c queued/store_sqlite_read.c queued/store_sqlite_list.c \
 	queued/store_sqlite_idle.c queued/store_sqlite_room.c \
 	queued/store_sqlite_clock.c queued/store_sqlite_lease.c queued/store_sqlite_note.c \
-	queued/store_sqlite_quarantine.c
+	queued/store_sqlite_quarantine.c queued/store_sqlite_copy.c
 nodist_libqueue_a_SOURCES = queued/schema.inc
 store_schema = queued/schema.sql queued/schema_2.sql
 EXTRA_DIST += $(store_schema)
