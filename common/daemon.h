@@ -16,10 +16,11 @@ struct daemon_options {
 	bool		 foreground;	/* -f */
 	bool		 check_only;	/* -t */
 	bool		 verbose;	/* -v */
+	bool		 offline;	/* -o, of queued alone: serve one command, see control.h */
 };
 
-/* Parses options; prints usage and exits (EX_USAGE), or version and exits (-V). */
-void	daemon_options(int argc, char **argv, struct daemon_options *);
+/* Parses options; prints usage and exits (EX_USAGE), or version and exits (-V). more: "o" or "". */
+void	daemon_options(int argc, char **argv, const char *more, struct daemon_options *);
 /* Loads the configuration or exits with EX_CONFIG and "file:line: reason". */
 struct conf *daemon_conf(const struct daemon_options *);
 /*

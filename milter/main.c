@@ -410,7 +410,7 @@ main(int argc, char **argv)
 	char *why = NULL;
 	int status;
 
-	daemon_options(argc, argv, &options);
+	daemon_options(argc, argv, "", &options);
 	log_open(IDENT, LOG_TO_STDERR);		/* until it is ready: the starter shall see why it failed */
 	log_set_verbose(options.verbose);
 	conf = daemon_conf(&options);

@@ -64,7 +64,7 @@ parse_and_show(void *arg)
 
 	while (argv[argc] != NULL)
 		argc++;
-	daemon_options(argc, argv, &o);
+	daemon_options(argc, argv, "", &o);
 	printf("%s %d %d %d", o.conf_path, o.foreground, o.check_only, o.verbose);
 }
 
@@ -72,10 +72,10 @@ static void
 options(void **state)
 {
 	static char name[] = "/usr/sbin/holdfast-queued", dash_c[] = "-c", file[] = "f.conf", ftv[] = "-ftv",
-		    version[] = "-V", help[] = "-h", bad[] = "-x", extra[] = "word";
+		    version[] = "-V", help[] = "-h", bad[] = "-x", dash_o[] = "-o", extra[] = "word";
 	char *none[] = { name, NULL }, *all[] = { name, ftv, dash_c, file, NULL };
 	char *v[] = { name, version, NULL }, *h[] = { name, help, NULL };
-	char *x[] = { name, bad, NULL }, *e[] = { name, extra, NULL }, *c[] = { name, dash_c, NULL };
+	char *x[] = { name, bad, NULL }, *e[] = { name, extra, NULL }, *c[] = { name, dash_c, NULL }, *o[] = { name, dash_o, NULL };
 
 	(void)state;
 	assert_int_equal(in_child(parse_and_show, none), 0);
@@ -90,6 +90,7 @@ options(void **state)
 	assert_int_equal(in_child(parse_and_show, x), EX_USAGE);
 	assert_non_null(strstr(output, "usage:"));
 	assert_int_equal(in_child(parse_and_show, c), EX_USAGE);
+	assert_int_equal(in_child(parse_and_show, o), EX_USAGE);	/* who has none */
 	assert_int_equal(in_child(parse_and_show, e), EX_USAGE);
 	assert_non_null(strstr(output, "unexpected argument \"word\""));
 }
