@@ -2,3 +2,35 @@
 EXTRA_DIST += packaging/prepare.sh packaging/run packaging/test packaging/demo.py .ci/run
 # For the primary.
 EXTRA_DIST += packaging/postfix/mx-backup.cf packaging/postfix/primary-xclient.cf packaging/rspamd/external_relay.conf
+
+# --- the service manager -----------------------------------------------------
+IN_TO_OUT = $(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@bindir[@]|$(bindir)|g' \
+	-e 's|@sysconfdir[@]|$(sysconfdir)|g' -e 's|@localstatedir[@]|$(localstatedir)|g' \
+	-e 's|@runstatedir[@]|$(runstatedir)|g' -e 's|@includedir[@]|$(includedir)|g' \
+	-e 's|@prefix[@]|$(prefix)|g' -e 's|@VERSION[@]|$(VERSION)|g'
+units = packaging/systemd/holdfast-queued.service packaging/systemd/holdfast-milter.service
+made = $(units) packaging/sysusers.d/holdfast.conf packaging/tmpfiles.d/holdfast.conf
+EXTRA_DIST += packaging/systemd/holdfast-queued.service.in packaging/systemd/holdfast-milter.service.in \
+	packaging/sysusers.d/holdfast.conf.in packaging/tmpfiles.d/holdfast.conf.in
+noinst_DATA = $(made)
+CLEANFILES += $(made)
+MAKE_IT = $(AM_V_GEN)$(MKDIR_P) $(@D) && $(IN_TO_OUT) $(srcdir)/$@.in >$@.tmp && mv $@.tmp $@
+packaging/systemd/holdfast-queued.service: packaging/systemd/holdfast-queued.service.in Makefile
+	$(MAKE_IT)
+packaging/systemd/holdfast-milter.service: packaging/systemd/holdfast-milter.service.in Makefile
+	$(MAKE_IT)
+packaging/sysusers.d/holdfast.conf: packaging/sysusers.d/holdfast.conf.in Makefile
+	$(MAKE_IT)
+packaging/tmpfiles.d/holdfast.conf: packaging/tmpfiles.d/holdfast.conf.in Makefile
+	$(MAKE_IT)
+if HAVE_systemdsystemunitdir
+nodist_systemdsystemunit_DATA = $(units)
+endif
+if HAVE_sysusersdir
+nodist_sysusers_DATA = packaging/sysusers.d/holdfast.conf
+endif
+if HAVE_tmpfilesdir
+nodist_tmpfiles_DATA = packaging/tmpfiles.d/holdfast.conf
+endif
+dist_check_SCRIPTS += test/unit/units.test
+TESTS += test/unit/units.test
