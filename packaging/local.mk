@@ -34,3 +34,28 @@ nodist_tmpfiles_DATA = packaging/tmpfiles.d/holdfast.conf
 endif
 dist_check_SCRIPTS += test/unit/units.test
 TESTS += test/unit/units.test
+
+# --- completion --------------------------------------------------------------
+# By the command itself, so not when it is built for another machine.
+if CAN_RUN
+completions = packaging/completion/holdfast packaging/completion/_holdfast packaging/completion/holdfast.fish
+noinst_DATA += $(completions)
+CLEANFILES += $(completions)
+packaging/completion/holdfast: holdfast$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./holdfast completion bash >$@.tmp && mv $@.tmp $@
+packaging/completion/_holdfast: holdfast$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./holdfast completion zsh >$@.tmp && mv $@.tmp $@
+packaging/completion/holdfast.fish: holdfast$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./holdfast completion fish >$@.tmp && mv $@.tmp $@
+if HAVE_bashcompletiondir
+nodist_bashcompletion_DATA = packaging/completion/holdfast
+endif
+if HAVE_zshcompletiondir
+nodist_zshcompletion_DATA = packaging/completion/_holdfast
+endif
+if HAVE_fishcompletiondir
+nodist_fishcompletion_DATA = packaging/completion/holdfast.fish
+endif
+endif
+dist_check_SCRIPTS += test/unit/completion.test
+TESTS += test/unit/completion.test
