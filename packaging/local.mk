@@ -2,6 +2,18 @@
 EXTRA_DIST += packaging/prepare.sh packaging/run packaging/test packaging/demo.py .ci/run
 # For the primary.
 EXTRA_DIST += packaging/postfix/mx-backup.cf packaging/postfix/primary-xclient.cf packaging/rspamd/external_relay.conf
+# For checks that live outside of this tree: what they need to be built.
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = packaging/holdfast.pc
+
+# For the primary: a script, so that it runs wherever mail does.
+EXTRA_DIST += packaging/export/holdfast-export
+dist_man_MANS += packaging/man/holdfast-export.1
+nodist_bin_SCRIPTS = holdfast-export
+CLEANFILES += holdfast-export
+holdfast-export: packaging/export/holdfast-export Makefile
+	$(AM_V_GEN)$(IN_TO_OUT) $(srcdir)/packaging/export/holdfast-export >$@.tmp && \
+	    chmod 755 $@.tmp && mv $@.tmp $@
 
 # --- the service manager -----------------------------------------------------
 IN_TO_OUT = $(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@bindir[@]|$(bindir)|g' \
