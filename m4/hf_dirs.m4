@@ -4,7 +4,7 @@
 # that is searched as well, if the module is there at all.
 AC_DEFUN([HF_ARG_DIR], [
 	AC_ARG_WITH([$1], [AS_HELP_STRING([--with-$1=DIR], [where $6 go ("no": nowhere)])],
-	    [], [with_$2=auto])
+	    [with_$2=$withval], [with_$2=auto])
 	AS_IF([test "x$with_$2" = xauto || test "x$with_$2" = xyes], [
 		with_$2=`$PKG_CONFIG --variable=$4 $3 2>/dev/null`
 		AS_IF([test "x$with_$2" != x && test "x$prefix" != x/usr], [with_$2='${prefix}/$5'])
