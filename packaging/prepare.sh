@@ -16,6 +16,7 @@ DEB_TEST="libcmocka-dev postfix-sqlite python3-dkim python3-nacl nsd unbound ldn
     fetchmail postfix-policyd-spf-python"
 DEB_COVERAGE="gcovr"
 DEB_PACKAGE="libcmocka-dev debhelper dpkg-dev fakeroot systemd xz-utils"
+DEB_CHROOT="mmdebstrap iproute2 lintian python3 mount util-linux"
 DEB_RPM="rpm libcmocka-dev xz-utils"
 RPM_BUILD="tar diffutils findutils gcc make glibc-devel autoconf automake pkgconf-pkg-config
     sendmail-milter-devel sqlite-devel openssl-devel libevent-devel jansson-devel
