@@ -82,8 +82,8 @@ class Chroot:
         """From a file, as people do it."""
         name = os.path.basename(deb)
         shutil.copy(deb, self.path(f'/root/{name}'))
-        return self.run('apt-get', 'install', '-y', '-q', '--no-install-recommends', '--no-download',
-                        '--allow-downgrades', f'/root/{name}', check=check)
+        return self.run('apt-get', 'install', '-y', '-q', '--no-install-recommends',
+                        '--allow-downgrades', '-o', 'Dpkg::Use-Pty=0', f'/root/{name}', check=check)
 
     def exists(self, inside):
         return os.path.lexists(self.path(inside))

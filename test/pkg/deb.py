@@ -103,6 +103,7 @@ class Test:
 
     def start_mta(self):
         if self.mta == 'postfix':
+            self.root.run('postconf', '-e', 'myhostname=mx2.test')
             self.root.run('postfix', 'start')
         else:
             # What sendmail's init script does for a daemon.
@@ -287,12 +288,10 @@ class Test:
         db = sqlite3.connect(made)
         with open(os.path.join(os.path.dirname(HERE), 'unit', 'rules_v1.sql'), encoding='utf-8') as f:
             db.executescript(f.read())
-        db.execute('PRAGMA application_id = %d' % sqlite3.connect(path).execute('PRAGMA application_id').fetchone()[0])
-        db.execute('PRAGMA user_version = 1')
         db.execute('INSERT INTO domain (name, primaries, recipients) VALUES (?, ?, ?)',
                    (DOMAIN, f'127.0.0.1:{PRIMARY_PORT}', 'list'))
         for name in ('joe', 'mary'):
-            db.execute('INSERT INTO recipient (domain, local) VALUES (?, ?)', (DOMAIN, name))
+            db.execute('INSERT INTO recipient (domain, local_part) VALUES (?, ?)', (DOMAIN, name))
         db.commit()
         db.close()
         os.chown(made, st.st_uid, st.st_gid)
