@@ -38,7 +38,7 @@ class Chroot:
         os.makedirs(self.path('/proc'), exist_ok=True)
         subprocess.run(['mount', '-t', 'proc', 'proc', self.path('/proc')], check=True)
         with open(self.path('/etc/hosts'), 'w') as f:
-            f.write('127.0.0.1 localhost\n192.0.2.1 mx2.test mx2\n')
+            f.write('127.0.0.1 localhost\n198.51.100.1 mx2.test mx2\n')
         with open(self.path('/etc/resolv.conf'), 'w') as f:
             f.write('# no name server is to be reached from here\nnameserver 127.0.0.1\noptions attempts:1 timeout:1\n')
         with open(self.path('/etc/mailname'), 'w') as f:
@@ -46,9 +46,10 @@ class Chroot:
 
     @staticmethod
     def _network():
-        """192.0.2.1 is the host, 192.0.2.10 a client; both are on loopback, and nothing else is there."""
+        """198.51.100.1 is the host, on loopback. 198.51.100.10 is a client: routed there, too, but no address of
+        an interface, because an MTA trusts those."""
         subprocess.run(['hostname', 'mx2.test'], check=True)
-        for command in ('link set lo up', 'addr add 192.0.2.1/32 dev lo', 'addr add 192.0.2.10/32 dev lo'):
+        for command in ('link set lo up', 'addr add 198.51.100.1/32 dev lo', 'route add local 198.51.100.10/32 dev lo'):
             subprocess.run(['ip', *command.split()], check=True)
 
     def _listen(self, inside):

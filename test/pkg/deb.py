@@ -36,7 +36,7 @@ class Stranger(smtp.Client):
     """A client from another address than the host's own."""
     def __init__(self):
         import socket
-        self.socket = socket.create_connection(('192.0.2.1', 25), 60, source_address=('192.0.2.10', 0))
+        self.socket = socket.create_connection(('198.51.100.1', 25), 60, source_address=('198.51.100.10', 0))
         self.pending = b''
         self.banner = self.reply()
         self.hello = self.command('EHLO client.example')
@@ -106,9 +106,16 @@ class Test:
             self.root.run('postconf', '-e', 'myhostname=mx2.test')
             self.root.run('postfix', 'start')
         else:
-            # What sendmail's init script does for a daemon.
-            self.root.run('sh', '-c', 'mkdir -p /run/sendmail/mta && chown root:smmta /run/sendmail/mta'
-                          ' && chmod 755 /run/sendmail/mta; exec /usr/lib/sm.bin/sendmail -L sm-mta -bd -q10m')
+            # What its init script does for a daemon. As Debian ships it, it listens to nobody else, and takes its
+            # time; and it wants a DNS.
+            self.root.run('sh', '-ec', """
+                cd /etc/mail
+                sed -i -e 's/Port=smtp, Addr=127.0.0.1/Port=smtp/' -e '/greet_pause\|ratecontrol\|conncontrol\|RATE_THROTTLE/d' \\
+                    -e '/^MAILER_DEFINITIONS/i FEATURE(`accept_unresolvable_domains'"'"')dnl' \\
+                    -e '/^MAILER_DEFINITIONS/i FEATURE(`nocanonify'"'"')dnl' sendmail.mc
+                m4 sendmail.mc >sendmail.cf
+                install -d -o smmta -g smmsp -m 2755 /run/sendmail /run/sendmail/mta
+                exec /usr/sbin/sendmail-mta -L sm-mta -bd -q10m""")
         wait_until(lambda: greets() is not None, 30, 'the MTA to greet')
 
     def greeting(self):
@@ -141,8 +148,6 @@ class Test:
 
     # --- the steps ----------------------------------------------------------------
     def step_install(self):
-        if self.mta == 'sendmail':
-            self.root.run('sendmailconfig', '--no-reload', check=False)
         self.start_mta()
         before = self.picture()
         self.root.install(self.deb)
@@ -173,7 +178,7 @@ class Test:
         same(send(ident='held').code, 250, 'a known recipient')
         same(self.count(), 1, 'messages held')
         same(send(f'nobody@{DOMAIN}').code, 550, 'an unknown one')
-        check(send('joe@elsewhere.test').code in (454, 550, 553, 554), 'another domain')
+        check(send('joe@elsewhere.test').code in (450, 454, 550, 553, 554), 'another domain')
         self.primary.start()
         wait_until(lambda: self.delivered('held') == 1, 15, 'the message at the primary')
         wait_until(lambda: self.count() == 0, 10, 'the queue to be empty')
@@ -269,9 +274,9 @@ class Test:
             if not empty:
                 self.root.run('postqueue', '-f')
         else:
-            empty = 'Total requests: 0' in self.root.run('/usr/lib/sm.bin/mailq').stdout
+            empty = 'Total requests: 0' in self.root.run('/usr/sbin/sendmail-mta', '-bp').stdout
             if not empty:
-                self.root.run('/usr/lib/sm.bin/sendmail', '-q')
+                self.root.run('/usr/sbin/sendmail-mta', '-q')
         return empty and self.count() == 0
 
     def newer_package(self):
