@@ -3,7 +3,7 @@ EXTRA_DIST += packaging/prepare.sh packaging/run packaging/test packaging/demo.p
 # For the primary.
 EXTRA_DIST += packaging/postfix/mx-backup.cf packaging/postfix/primary-xclient.cf packaging/rspamd/external_relay.conf
 # Packages, made by build-deb and build-rpm.
-EXTRA_DIST += packaging/build-deb packaging/build-rpm packaging/test-deb packaging/debian packaging/rpm packaging/selinux
+EXTRA_DIST += packaging/build-deb packaging/build-rpm packaging/test-deb packaging/test-rpm packaging/debian packaging/rpm packaging/selinux
 EXTRA_DIST += doc/should-you-run-a-backup-mx.md
 
 # For checks that live outside of this tree: what they need to be built.

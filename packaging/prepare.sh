@@ -13,19 +13,19 @@ DEB_BUILD="gcc make libc6-dev autoconf automake pkg-config libmilter-dev libsqli
     libssl-dev libevent-dev libjansson-dev libunbound-dev libpcre2-dev"
 DEB_RUN="postfix swaks python3 openssl"
 DEB_TEST="libcmocka-dev postfix-sqlite python3-dkim python3-nacl nsd unbound ldnsutils iproute2
-    fetchmail postfix-policyd-spf-python"
+    fetchmail postfix-policyd-spf-python zsh fish shellcheck dovecot-core"
 DEB_COVERAGE="gcovr"
 DEB_PACKAGE="libcmocka-dev debhelper dpkg-dev fakeroot systemd xz-utils"
 DEB_CHROOT="mmdebstrap iproute2 lintian python3 mount util-linux"
-DEB_RPM="rpm libcmocka-dev xz-utils"
+DEB_RPM="rpm bash file binutils rpmlint libcmocka-dev xz-utils"
 RPM_BUILD="tar diffutils findutils gcc make glibc-devel autoconf automake pkgconf-pkg-config
     sendmail-milter-devel sqlite-devel openssl-devel libevent-devel jansson-devel
     unbound-devel pcre2-devel"
 RPM_RUN="postfix swaks python3 openssl"
 RPM_TEST="libcmocka-devel postfix-sqlite python3-dkimpy python3-pynacl nsd unbound iproute
-    ldns-utils fetchmail pypolicyd-spf"
+    ldns-utils fetchmail pypolicyd-spf zsh fish ShellCheck dovecot"
 RPM_COVERAGE="gcovr"
-RPM_RPM="rpm-build systemd-rpm-macros libcmocka-devel xz"
+RPM_RPM="rpm-build rpmlint systemd-rpm-macros libcmocka-devel xz"
 
 # The packages' Python modules belong to the system's Python.
 python=/usr/bin/python3

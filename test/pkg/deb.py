@@ -253,6 +253,16 @@ class Test:
         self.root.run('apt-get', 'purge', '-y', '-q', 'holdfast')
         self.expect_nothing_left()
 
+    def step_autopkgtest(self):
+        """What debian/tests does on a testbed."""
+        self.root.install(self.deb)
+        script = os.path.join(os.path.dirname(os.path.dirname(HERE)), 'packaging/debian/tests/outage')
+        shutil.copy(script, self.root.path('/root/outage'))
+        said = self.root.run('sh', '-c', 'cd /root && python3 ./outage').stdout
+        check(said.endswith('passed\n'), said)
+        self.root.run('apt-get', 'purge', '-y', '-q', 'holdfast')
+        self.expect_nothing_left()
+
     # --- parts of steps -------------------------------------------------------------
     def expect_nothing_left(self):
         for path in (STATE, '/etc/holdfast', '/etc/tmpfiles.d/holdfast-mta.conf',
@@ -320,8 +330,8 @@ class Test:
 
     # --- all of it ---------------------------------------------------------------------
     def run(self):
-        steps = ['install', 'setup', 'outage', 'upgrade', 'remove', 'purge_refused', 'again',
-                 'purge_told' if self.mta == 'postfix' else 'purge_empty']
+        steps = ['install', 'setup', 'outage', 'upgrade', 'remove', 'purge_refused', 'again']
+        steps += ['purge_told', 'autopkgtest'] if self.mta == 'postfix' else ['purge_empty']
         for name in steps:
             begin = time.monotonic()
             try:
