@@ -28,6 +28,7 @@
 
 #include "common/buf.h"
 #include "common/log.h"
+#include "milter/pool.h"
 #include "milter/session.h"
 
 /* Of the MTA's abilities those that we want if it has them, and those that we can't do without. */
@@ -42,8 +43,9 @@
  */
 #define NO_STEPS	SMFIP_NOUNKNOWN
 
-/* The one thing that libmilter gives no argument for. Set before it runs, read-only after. */
+/* What libmilter gives no argument for. Set before it runs, read-only after. */
 static struct service *the_service;
+static struct pool *the_pool;
 
 /*
  * By stage, what is told of the client and the message beyond the arguments. A stage with a value to
@@ -208,6 +210,7 @@ on_rcpt(SMFICTX *ctx, char **argv)
 {
 	struct session *s = session_of(ctx);
 	struct session_answer a;
+	struct pool_stay stay;
 	const char *mailer;
 
 	if (s == NULL)
@@ -217,7 +220,9 @@ on_rcpt(SMFICTX *ctx, char **argv)
 		session_rcpt_refused(s, argv);
 		return SMFIS_CONTINUE;
 	}
+	pool_enter(the_pool, &stay);
 	session_rcpt(s, argv, &a);
+	pool_leave(the_pool, &stay);
 	return reply(ctx, &a);
 }
 
@@ -226,11 +231,14 @@ on_data(SMFICTX *ctx)
 {
 	struct session *s = session_of(ctx);
 	struct session_answer a;
+	struct pool_stay stay;
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
 	session_mta_id(s, macro(ctx, "i"));
+	pool_enter(the_pool, &stay);
 	session_data(s, &a);
+	pool_leave(the_pool, &stay);
 	return reply(ctx, &a);
 }
 
@@ -297,6 +305,8 @@ change_kept(SMFICTX *ctx, const struct session *s)
 
 		/* The MTA writes the line ends of folds itself. */
 		buf_clear(&line);
+		if (session_has_leading_space(s))
+			buf_putc(&line, ' ');
 		for (const char *p = value; *p != '\0'; p++)
 			if (*p != '\r')
 				buf_putc(&line, *p);
@@ -320,12 +330,15 @@ on_end(SMFICTX *ctx)
 {
 	struct session *s = session_of(ctx);
 	struct session_answer a;
+	struct pool_stay stay;
 	sfsistat status;
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
 	session_mta_id(s, macro(ctx, "i"));
+	pool_enter(the_pool, &stay);
 	session_end(s, &a);
+	pool_leave(the_pool, &stay);
 	if (a.what == SESSION_ACCEPT) {
 		forget_taken(ctx, s);
 		change_kept(ctx, s);
@@ -381,7 +394,8 @@ callbacks_register(void)
 }
 
 void
-callbacks_serve(struct service *service)
+callbacks_serve(struct service *service, struct pool *pool)
 {
 	the_service = service;
+	the_pool = pool;
 }

@@ -11,8 +11,17 @@
 #include <assert.h>
 
 static const struct check *const table[] = {
+	&check_helo,
+	&check_sender,
+	&check_spoof,
 	&check_recipient,
 	&check_size,
+	&check_sender_domain,
+	&check_spf,
+	&check_dnsbl,
+	&check_header,
+	&check_virus,
+	&check_spam,
 };
 
 const struct check *const *

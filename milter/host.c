@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/log.h"
+#include "milter/complaints.h"
 #include "milter/counters.h"
 #include "milter/engine.h"
 #include "milter/service.h"
@@ -72,4 +74,23 @@ host_rule(const struct check_view *v, enum rules_mode mode, const char *rule,
 		host_merge(into, &named);
 	else if (v->host->would != NULL)
 		v->host->would(v->host->arg, &named);
+}
+
+void
+host_complain(const struct check_view *v, const char *what, const char *why)
+{
+	struct complaints *all = v->host->service != NULL ? service_complaints(v->host->service) : NULL;
+	struct log_q q;
+
+	if (all != NULL && !v->dry && complaints_due(all, what))
+		log_warn("trace=%s %s: %s", v->trace, what, log_quote(&q, why));
+}
+
+void
+host_skip(const struct check_view *v, const char *rule, uint32_t skip)
+{
+	skip &= RULES_SKIPPABLE;
+	*v->host->skip |= skip;
+	if (v->host->exempt != NULL)
+		v->host->exempt(v->host->arg, rule, skip);
 }

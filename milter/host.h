@@ -20,9 +20,13 @@ struct check_host {
 	const struct rules_policy *policy;	/* of this recipient; at_eom of the message's class */
 	const struct rules_domain *domain;	/* of this recipient; NULL at_connect and at_eom */
 	const char		*hostname;	/* ours */
+	int64_t			 deadline;	/* at_eom: clock_mono_ms() by which all checks should be
+						 * through; 0 none */
 	uint32_t		*skip;		/* bits 1 << enum rules_check: what an exception skips */
 	/* A rule in shadow mode would have done this: it is logged and counted. NULL in tests. */
 	void			(*would)(void *arg, const struct verdict *);
+	/* An exception leaves these checks out (bits). NULL: nobody wants to know which it was. */
+	void			(*exempt)(void *arg, const char *rule, uint32_t skip);
 	void			*arg;
 };
 
@@ -37,5 +41,9 @@ void	host_merge(struct verdict *into, const struct verdict *with);
 /* A rule with a mode of its own: in force, or only said to have been. Counts it, too. */
 void	host_rule(const struct check_view *, enum rules_mode, const char *rule, const struct verdict *,
 	    struct verdict *into);
+/* Something is amiss with a check itself: logged once in a while, however often it is said. */
+void	host_complain(const struct check_view *, const char *what, const char *why);
+/* An exception: leaves out what of these checks (bits) may be left out, for this recipient. */
+void	host_skip(const struct check_view *, const char *rule, uint32_t skip);
 
 #endif

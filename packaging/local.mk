@@ -2,13 +2,17 @@
 EXTRA_DIST += packaging/prepare.sh packaging/run packaging/test packaging/demo.py .ci/run
 # For the primary.
 EXTRA_DIST += packaging/postfix/mx-backup.cf packaging/postfix/primary-xclient.cf packaging/rspamd/external_relay.conf
+# For the MTA.
+EXTRA_DIST += packaging/sendmail/holdfast.m4
+# For checks that live outside of this tree: what they need to be built, and two to learn from.
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = packaging/holdfast.pc
+EXTRA_DIST += packaging/example-check/Makefile packaging/example-check/body_word.c \
+	packaging/example-check/helo_suffix.c
+
 # Packages, made by build-deb and build-rpm.
 EXTRA_DIST += packaging/build-deb packaging/build-rpm packaging/test-deb packaging/test-rpm packaging/debian packaging/rpm packaging/selinux
 EXTRA_DIST += doc/should-you-run-a-backup-mx.md
-
-# For checks that live outside of this tree: what they need to be built.
-pkgconfigdir = $(libdir)/pkgconfig
-pkgconfig_DATA = packaging/holdfast.pc
 
 # For the primary: a script, so that it runs wherever mail does.
 EXTRA_DIST += packaging/export/holdfast-export
@@ -73,5 +77,5 @@ if HAVE_fishcompletiondir
 nodist_fishcompletion_DATA = packaging/completion/holdfast.fish
 endif
 endif
-dist_check_SCRIPTS += test/unit/completion.test
-TESTS += test/unit/completion.test
+dist_check_SCRIPTS += test/unit/completion.test test/unit/packages.test
+TESTS += test/unit/completion.test test/unit/packages.test

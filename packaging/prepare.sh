@@ -10,20 +10,24 @@
 
 # Packages: to build, to run the demonstration, to test, to measure coverage.
 DEB_BUILD="gcc make libc6-dev autoconf automake pkg-config libmilter-dev libsqlite3-dev
-    libssl-dev libevent-dev libjansson-dev libunbound-dev libpcre2-dev"
+    libssl-dev libevent-dev libjansson-dev libunbound-dev libpcre2-dev
+    libcurl4-openssl-dev libidn2-dev libspf2-dev"
 DEB_RUN="postfix swaks python3 openssl"
 DEB_TEST="libcmocka-dev postfix-sqlite python3-dkim python3-nacl nsd unbound ldnsutils iproute2
-    fetchmail postfix-policyd-spf-python zsh fish shellcheck dovecot-core"
+    fetchmail postfix-policyd-spf-python python3-yaml spamassassin spamd rspamd clamav-daemon m4 libwrap0 liblockfile1
+    zsh fish shellcheck dovecot-core"
 DEB_COVERAGE="gcovr"
 DEB_PACKAGE="libcmocka-dev debhelper dpkg-dev fakeroot systemd xz-utils"
 DEB_CHROOT="mmdebstrap iproute2 lintian python3 mount util-linux"
 DEB_RPM="rpm bash file binutils rpmlint libcmocka-dev xz-utils"
 RPM_BUILD="tar diffutils findutils gcc make glibc-devel autoconf automake pkgconf-pkg-config
     sendmail-milter-devel sqlite-devel openssl-devel libevent-devel jansson-devel
-    unbound-devel pcre2-devel"
+    unbound-devel pcre2-devel libcurl-devel libidn2-devel
+    libspf2-devel"
 RPM_RUN="postfix swaks python3 openssl"
 RPM_TEST="libcmocka-devel postfix-sqlite python3-dkimpy python3-pynacl nsd unbound iproute
-    ldns-utils fetchmail pypolicyd-spf zsh fish ShellCheck dovecot"
+    ldns-utils fetchmail pypolicyd-spf python3-pyyaml spamassassin clamd
+    zsh fish ShellCheck dovecot"
 RPM_COVERAGE="gcovr"
 RPM_RPM="rpm-build rpmlint systemd-rpm-macros libcmocka-devel xz"
 
@@ -169,7 +173,7 @@ source_files() {
 		(cd "$top" && git ls-files -co --exclude-standard)
 	else
 		(cd "$top" && find . -type d \( -name build -o -name .git -o -name autom4te.cache \) \
-		    -prune -o -type f ! -name config.status ! -name Makefile ! -name config.h \
+		    -prune -o -type f ! -name config.status ! -path ./Makefile ! -name config.h \
 		    ! -name stamp-h1 ! -name '*.o' ! -name '*.a' ! -name '*.pyc' -print)
 	fi | LC_ALL=C sort
 }

@@ -22,8 +22,8 @@ class Reply:
         return '\n'.join(self.lines)
 
 
-def connect(where, timeout=60):
-    """where: a port on 127.0.0.1, (host, port), or the path of a unix socket."""
+def connect(where, timeout=60, source=None):
+    """where: a port on 127.0.0.1, (host, port), or the path of a unix socket. source: our own address."""
     try:
         if isinstance(where, str):
             s = socket.socket(socket.AF_UNIX)
@@ -32,7 +32,7 @@ def connect(where, timeout=60):
             return s
         if isinstance(where, int):
             where = ('127.0.0.1', where)
-        s = socket.create_connection(where, timeout)
+        s = socket.create_connection(where, timeout, (source, 0) if source else None)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return s
     except OSError as e:
@@ -50,8 +50,8 @@ def stuff(message):
 
 
 class Client:
-    def __init__(self, where, hello='EHLO client.example', timeout=60):
-        self.socket = connect(where, timeout)
+    def __init__(self, where, hello='EHLO client.example', timeout=60, source=None):
+        self.socket = connect(where, timeout, source)
         self.pending = b''
         self.banner = self.reply()
         self.hello = self.command(hello) if hello else None
