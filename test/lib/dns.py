@@ -160,12 +160,15 @@ class DeafServer:
     """A port that takes questions and never answers."""
 
     def __init__(self):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(('127.0.0.1', 0))
-        self.port = self.socket.getsockname()[1]
+        # Both, since whoever comes after it needs both.
+        self.sockets = [socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+        self.sockets[0].bind(('127.0.0.1', 0))
+        self.port = self.sockets[0].getsockname()[1]
+        self.sockets[1].bind(('127.0.0.1', self.port))
 
     def stop(self):
-        self.socket.close()
+        for s in self.sockets:
+            s.close()
 
 
 def unlimited():

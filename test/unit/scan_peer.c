@@ -100,7 +100,10 @@ answer(struct scan_peer *p, const struct scan_script *s, int fd)
 			if (!ready(p, -1, POLLIN, s->drip, &anything) || send(fd, s->reply + i, 1, MSG_NOSIGNAL) != 1)
 				return;
 	}
-	if (s->stays)
+	/* A question that is not read to its end would turn the close into a reset. */
+	if (s->reads > 0 && !s->stays)
+		(void)shutdown(fd, SHUT_WR);
+	if (s->reads > 0 || s->stays)
 		wait_for_end(p, fd, false);
 }
 
