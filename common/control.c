@@ -17,12 +17,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -32,6 +36,7 @@
 
 struct control {
 	int		 fd;
+	pid_t		 child;		/* a server of our own; 0: not */
 	char		*path;
 	struct buf	 in;
 	size_t		 used;		/* bytes of `in' that are done with */
@@ -101,6 +106,52 @@ control_connect(const char *path, char **why)
 	return c;
 }
 
+/* In the child: becomes the server. What it has to say of a failure goes the way of all answers. */
+static void __attribute__((noreturn))
+serve(int fd, const char *program, const char *conf_path)
+{
+	char text[256];
+	int n;
+
+	if (fd == CONTROL_OFFLINE_FD)
+		(void)fcntl(fd, F_SETFD, 0);
+	else if (dup2(fd, CONTROL_OFFLINE_FD) == -1)
+		_exit(EX_OSERR);
+	(void)execl(program, program, "-o", "-c", conf_path, (char *)NULL);
+	n = snprintf(text, sizeof(text),
+	    "{\"ok\":false,\"error\":\"holdfast-queued cannot be run: %s\",\"exit\":%d}\n",
+	    strerror(errno), EX_UNAVAILABLE);
+	(void)!write(CONTROL_OFFLINE_FD, text, n > 0 && (size_t)n < sizeof(text) ? (size_t)n : 0);
+	_exit(EX_UNAVAILABLE);
+}
+
+struct control *
+control_offline(const char *program, const char *conf_path, char **why)
+{
+	struct control *c;
+	int fd[2];
+	pid_t child;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) == -1) {
+		*why = xasprintf("cannot run %s: %s", program, strerror(errno));
+		return NULL;
+	}
+	if ((child = fork()) == -1) {
+		*why = xasprintf("cannot run %s: %s", program, strerror(errno));
+		(void)close(fd[0]);
+		(void)close(fd[1]);
+		return NULL;
+	}
+	if (child == 0)
+		serve(fd[1], program, conf_path);
+	(void)close(fd[1]);
+	c = xcalloc(1, sizeof(*c));
+	c->fd = fd[0];		/* without a timeout: it may have much to replay at first */
+	c->child = child;
+	c->path = xstrdup(program);
+	return c;
+}
+
 void
 control_close(struct control **cp)
 {
@@ -110,6 +161,8 @@ control_close(struct control **cp)
 	if (c == NULL)
 		return;
 	(void)close(c->fd);
+	while (c->child != 0 && waitpid(c->child, NULL, 0) == -1 && errno == EINTR)
+		continue;
 	buf_free(&c->in);
 	free(c->path);
 	free(c);

@@ -7,6 +7,10 @@
  * {"data":N} is followed by N raw bytes (message content). One connection may
  * carry several commands, one after the other.
  *
+ * Offline, with the daemon stopped, `holdfast-queued -o' serves one connection on the descriptor
+ * CONTROL_OFFLINE_FD that it inherits: queue.count, queue.list, queue.show and queue.cat alone. If it
+ * cannot, it answers with the last line before it was asked.
+ *
  * Commands of holdfast-queued (arguments -> answer lines; DESIGN names what outsiders rely on):
  *   status         -> {version, pid, started, hostname, rules, store, messages, recipients, bytes,
  *                      held, quarantined, oldest, sessions, accepted, refused, destinations,
@@ -35,11 +39,17 @@
 #include <stddef.h>
 
 #define CONTROL_REQUEST_MAX	65536	/* octets of a request line */
+#define CONTROL_OFFLINE_FD	3
 
 /* The client's end: blocking, used by the command. */
 struct control;
 /* NULL: *why says what to do, errno is EACCES when not allowed. */
 struct control	*control_connect(const char *path, char **why);
+/*
+ * The same with a holdfast-queued of our own, which opens the queue's files, answers what looks at
+ * the queue, and ends with the connection (control_close() waits for it). program: its path.
+ */
+struct control	*control_offline(const char *program, const char *conf_path, char **why);
 void		 control_close(struct control **);
 
 /*

@@ -61,13 +61,15 @@ usage(FILE *to, const char *name)
 }
 
 void
-daemon_options(int argc, char **argv, struct daemon_options *o)
+daemon_options(int argc, char **argv, const char *more, struct daemon_options *o)
 {
 	const char *name = program_name(argv[0]);
+	char known[16];
 	int c;
 
 	*o = (struct daemon_options){ .conf_path = CONF_DEFAULT_PATH };
-	while ((c = getopt(argc, argv, "c:ftvVh")) != -1) {
+	(void)snprintf(known, sizeof(known), "c:ftvVh%s", more);
+	while ((c = getopt(argc, argv, known)) != -1) {
 		switch (c) {
 		case 'c':
 			o->conf_path = optarg;
@@ -77,6 +79,9 @@ daemon_options(int argc, char **argv, struct daemon_options *o)
 			break;
 		case 't':
 			o->check_only = true;
+			break;
+		case 'o':
+			o->offline = o->foreground = true;
 			break;
 		case 'v':
 			o->verbose = true;

@@ -4,13 +4,20 @@
  * name behind `@'). Without the variable nothing is sent; a failure to send is
  * the service manager's loss and not ours.
  *
+ * $WATCHDOG_USEC is the manager's patience. It is meant for one process, and
+ * $WATCHDOG_PID says which: a child must not live by its parent's word.
+ *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -61,4 +68,71 @@ daemon_notify(const char *state)
 	    (const struct sockaddr *)&sun, len);
 	buf_free(&text);
 	close(fd);
+}
+
+bool
+daemon_is_supervised(void)
+{
+	struct sockaddr_un sun;
+	socklen_t len;
+
+	return notify_address(&sun, &len) == 0;
+}
+
+void
+daemon_status(const char *fmt, ...)
+{
+	static char *said;
+	struct buf text = BUF_INIT;
+	va_list ap;
+
+	if (!daemon_is_supervised())
+		return;
+	buf_puts(&text, "STATUS=");
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	for (size_t i = 0; i < text.len; i++)	/* a line break would begin another variable */
+		if ((unsigned char)text.data[i] < ' ')
+			text.data[i] = ' ';
+	if (said == NULL || strcmp(said, text.data) != 0)
+		daemon_notify(text.data);
+	free(said);
+	said = buf_take(&text);
+}
+
+void
+daemon_extend(unsigned seconds)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "EXTEND_TIMEOUT_USEC=%u000000", seconds);
+	daemon_notify(text);
+}
+
+/* The number in an environment variable, -1 if it is none. */
+static intmax_t
+number_in(const char *name)
+{
+	const char *text = getenv(name);
+	intmax_t value;
+	char *end;
+
+	if (text == NULL || text[0] < '0' || text[0] > '9')
+		return -1;
+	errno = 0;
+	value = strtoimax(text, &end, 10);
+	return *end == '\0' && errno == 0 ? value : -1;
+}
+
+int64_t
+daemon_watchdog_ms(void)
+{
+	intmax_t usec = number_in("WATCHDOG_USEC"), pid = number_in("WATCHDOG_PID");
+
+	if (usec <= 0 || !daemon_is_supervised())
+		return 0;
+	if (getenv("WATCHDOG_PID") != NULL && pid != getpid())
+		return 0;
+	return usec < 1000 ? 1 : (int64_t)(usec / 1000);
 }

@@ -385,6 +385,66 @@ not_text(struct reading *r)
 	return true;
 }
 
+/* The number behind some words that a line begins with; false: it begins otherwise. */
+static bool
+number_after(const char *p, const char *end, const char *words, size_t *n)
+{
+	size_t len = strlen(words);
+
+	if ((size_t)(end - p) <= len || strncmp(p, words, len) != 0 || p[len] < '0' || p[len] > '9')
+		return false;
+	*n = 0;
+	for (p += len; p < end && *p >= '0' && *p <= '9' && *n < SIZE_MAX / 16; p++)
+		*n = *n * 10 + (size_t)(*p - '0');
+	return true;
+}
+
+/* `# holdfast-export … count=12 …' */
+static bool
+announced(const char *p, const char *end, size_t *n)
+{
+	static const char head[] = "# holdfast-export ";
+
+	if ((size_t)(end - p) < sizeof(head) || strncmp(p, head, sizeof(head) - 1) != 0)
+		return false;
+	for (p += sizeof(head) - 1; p < end; p++)
+		if (p[-1] == ' ' && number_after(p, end, "count=", n))
+			return true;
+	return false;
+}
+
+/*
+ * A list that says how long it is, at its beginning (then it must have an end) or in a last line
+ * `# end 12': one that was cut off on its way, be it in the middle of an address, is told.
+ */
+static void
+check_whole(struct reading *r)
+{
+	const char *pos = r->text, *p, *end;
+	size_t lines = 0, line = 0, n, promised = SIZE_MAX, ended = SIZE_MAX;
+
+	while (next_line(r, &pos, &p, &end)) {
+		line++;
+		trim(&p, &end);
+		if (p == end)
+			continue;
+		if (*p != '#') {
+			lines++;
+			ended = SIZE_MAX;
+		} else if (announced(p, end, &n)) {
+			promised = n;
+		} else if (number_after(p, end, "# end ", &n)) {
+			ended = n;
+		}
+	}
+	if (promised != SIZE_MAX && (ended == SIZE_MAX || lines != promised))
+		complain(r, line, "the list was cut off: it announces %zu addresses, and %zu are there%s",
+		    promised, lines, ended == SIZE_MAX ? " without its last line" : "");
+	else if (ended != SIZE_MAX && ended != lines)
+		complain(r, line, "the list is not whole: its last line counts %zu addresses, and %zu "
+		    "are there", ended, lines);
+}
+
 void
 import_parse(struct import *out, const char *text, size_t len, const char *domain, bool exact)
 {
@@ -402,6 +462,8 @@ import_parse(struct import *out, const char *text, size_t len, const char *domai
 		read_csv(&r, sep);
 	else
 		read_lines(&r, out->format == IMPORT_MAP);
+	if (out->format == IMPORT_LINES)
+		check_whole(&r);
 	sort_list(&r);
 }
 

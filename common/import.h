@@ -5,6 +5,8 @@
  *	the source of a Postfix map	bob@example.test  anything
  *	CSV, with or without a header	Name,Email
  *
+ * A list that holdfast-export(1) made, or whose last line is `# end 12', is checked to be whole.
+ *
  * Comments (#), blank lines, CRLF, a byte order mark. `@domain' stands for a
  * catch-all. The format is found out; each line that is not understood is
  * told with its number, and then nothing of the list should be used.

@@ -54,6 +54,7 @@
 
 #define IDENT		"holdfast/milter"
 #define RULES_POLL_MS	500	/* P8: new rules within a second */
+#define BEAT_MS		10000	/* how often the service manager hears of us */
 #define DRAIN_STEP_MS	100	/* how soon a second signal is noticed */
 #define STACK_SIZE	(512 * 1024)
 #define BACKLOG		1024
@@ -322,12 +323,31 @@ reload(struct service *service, const char *path)
 	daemon_notify("READY=1");
 }
 
+/*
+ * The main thread is alive, and with it what it does: new rules, signals. A check that hangs is
+ * no reason to be killed: it has a deadline of its own, and the others' sessions would be cut.
+ */
+static void
+beat(struct service *service, int64_t now, int64_t *next)
+{
+	int64_t patience = daemon_watchdog_ms();
+	unsigned running;
+
+	if (now < *next)
+		return;
+	*next = now + (patience != 0 && patience / 4 < BEAT_MS ? patience / 4 : BEAT_MS);
+	running = service_running(service);
+	daemon_notify("WATCHDOG=1");
+	daemon_status("%u message%s on the way in", running, running == 1 ? "" : "s");
+}
+
 /* Until SIGTERM, or libmilter's end: 0 or EX_TEMPFAIL. */
 static int
 run(struct service *service, struct rules *rules, struct state *state, const char *conf_path)
 {
 	struct pollfd p = { .fd = wake_fd[0], .events = POLLIN };
-	int64_t next = clock_mono_ms(), now;
+	int64_t next = clock_mono_ms(), now, next_beat = next;
+	bool supervised = daemon_is_supervised();
 	char drop[64];
 
 	while (!got_stop) {
@@ -337,6 +357,8 @@ run(struct service *service, struct rules *rules, struct state *state, const cha
 			state_alive(state, rules_state(rules));
 			next = now + RULES_POLL_MS;
 		}
+		if (supervised)
+			beat(service, now, &next_beat);
 		if (poll(&p, 1, (int)(next - now > 0 ? next - now : 0)) == 1)
 			while (read(wake_fd[0], drop, sizeof(drop)) > 0)
 				continue;
@@ -365,13 +387,15 @@ stop(struct service *service, struct sock *sock)
 
 	service_unref(service, &setup);
 	daemon_notify("STOPPING=1");
+	daemon_status("stopping");
 	sock_hide(sock);
 	log_info("stopping: running transactions finish (at most %lld s)", (long long)(timeout / 1000));
 	got_stop = 0;
 	until = clock_mono_ms() + timeout;
-	do
+	do {
+		daemon_notify("WATCHDOG=1");
 		idle = service_drain(service, DRAIN_STEP_MS);
-	while (!idle && !got_stop && clock_mono_ms() < until);
+	} while (!idle && !got_stop && clock_mono_ms() < until);
 	if (!idle)
 		log_warn("stopping: transactions are cut; the MTA tells their clients to come again");
 }
@@ -399,7 +423,7 @@ main(int argc, char **argv)
 	char *why = NULL;
 	int status;
 
-	daemon_options(argc, argv, &options);
+	daemon_options(argc, argv, "", &options);
 	log_open(IDENT, LOG_TO_STDERR);		/* until it is ready: the starter shall see why it failed */
 	log_set_verbose(options.verbose);
 	conf = daemon_conf(&options);

@@ -292,6 +292,17 @@ service_leave(struct service *s)
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
+unsigned
+service_running(struct service *s)
+{
+	unsigned running;
+
+	(void)pthread_mutex_lock(&s->lock);
+	running = s->running;
+	(void)pthread_mutex_unlock(&s->lock);
+	return running;
+}
+
 /* ms from now until the last answer has surely left; 0: it has. */
 static int64_t
 unsettled(const struct service *s)

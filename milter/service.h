@@ -59,6 +59,7 @@ const struct check *const *service_checks(const struct service *, size_t *n);
 /* A transaction begins (false: we are shutting down) and ends. */
 bool		 service_enter(struct service *);
 void		 service_leave(struct service *);
+unsigned	 service_running(struct service *);		/* transactions now */
 /*
  * Let no transaction begin any more; true when none runs and the MTA has the answers,
  * false after timeout ms.

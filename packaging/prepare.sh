@@ -14,16 +14,22 @@ DEB_BUILD="gcc make libc6-dev autoconf automake pkg-config libmilter-dev libsqli
     libcurl4-openssl-dev libidn2-dev libspf2-dev"
 DEB_RUN="postfix swaks python3 openssl"
 DEB_TEST="libcmocka-dev postfix-sqlite python3-dkim python3-nacl nsd unbound ldnsutils iproute2
-    fetchmail postfix-policyd-spf-python python3-yaml spamassassin spamd rspamd clamav-daemon m4 libwrap0 liblockfile1"
+    fetchmail postfix-policyd-spf-python python3-yaml spamassassin spamd rspamd clamav-daemon m4 libwrap0 liblockfile1
+    zsh fish shellcheck dovecot-core"
 DEB_COVERAGE="gcovr"
+DEB_PACKAGE="libcmocka-dev debhelper dpkg-dev fakeroot systemd xz-utils"
+DEB_CHROOT="mmdebstrap iproute2 lintian python3 mount util-linux"
+DEB_RPM="rpm bash file binutils rpmlint libcmocka-dev xz-utils"
 RPM_BUILD="tar diffutils findutils gcc make glibc-devel autoconf automake pkgconf-pkg-config
     sendmail-milter-devel sqlite-devel openssl-devel libevent-devel jansson-devel
     unbound-devel pcre2-devel libcurl-devel libidn2-devel
     libspf2-devel"
 RPM_RUN="postfix swaks python3 openssl"
 RPM_TEST="libcmocka-devel postfix-sqlite python3-dkimpy python3-pynacl nsd unbound iproute
-    ldns-utils fetchmail pypolicyd-spf python3-pyyaml spamassassin clamd"
+    ldns-utils fetchmail pypolicyd-spf python3-pyyaml spamassassin clamd
+    zsh fish ShellCheck dovecot"
 RPM_COVERAGE="gcovr"
+RPM_RPM="rpm-build rpmlint systemd-rpm-macros libcmocka-devel xz"
 
 # The packages' Python modules belong to the system's Python.
 python=/usr/bin/python3
@@ -178,7 +184,7 @@ copy_source() {
 	if ! cmp -s "$build/files.new" "$build/files"; then
 		# every old build knows the old list: start afresh
 		rm -rf "$build/source" "$build/run" "$build/test" "$build/sanitizers" "$build/coverage" \
-		    "$build/tsan"
+		    "$build/tsan" "$build/dist"
 		mv "$build/files.new" "$build/files"
 	fi
 	rm -f "$build/files.new"
@@ -200,6 +206,25 @@ build_variant() {
 		quietly configure env -C "$build/$variant" ../source/configure "$@"
 	fi
 	quietly make make -C "$build/$variant" -j"$(nproc 2>/dev/null || echo 2)" all
+}
+
+# The source archive, from a build of its own (the manual pages and completions need none, but
+# `make dist' wants a Makefile). Sets $archive.
+source_archive() {
+	copy_source
+	if ! [ -e "$build/source/configure" ]; then
+		quietly autoreconf env -C "$build/source" autoreconf -fi
+	fi
+	mkdir -p "$build/dist" "$build/packages"
+	if ! [ -e "$build/dist/Makefile" ]; then
+		quietly configure env -C "$build/dist" ../source/configure
+	fi
+	rm -f "$build"/dist/holdfast-*.tar.xz
+	quietly 'make dist' make -C "$build/dist" dist
+	for archive in "$build"/dist/holdfast-*.tar.xz; do
+		mv "$archive" "$build/packages/"
+	done
+	archive=$build/packages/${archive##*/}
 }
 
 # --- what comes after --------------------------------------------------------

@@ -57,6 +57,8 @@ struct control_server {
 	char			*path;
 	struct control_conn	*conns;
 	unsigned		 nconns;
+	void			(*gone)(void *);	/* offline; NULL: not */
+	void			*gone_arg;
 };
 
 static const struct {
@@ -77,6 +79,10 @@ static const struct {
 	{ "primary.release", control_primary_release },
 	{ "flush", control_flush },
 };
+
+/* They need nothing but the store, and change nothing. */
+static control_handler *const offline[] = { control_queue_count, control_queue_list,
+	control_queue_show, control_queue_cat };
 
 static void	conn_next(struct control_conn *);
 
@@ -102,16 +108,19 @@ request_free(struct request **rp)
 static void
 conn_free(struct control_conn *c)
 {
+	struct control_server *s = c->server;
 	struct control_conn **p;
 
-	for (p = &c->server->conns; *p != c; p = &(*p)->next)
+	for (p = &s->conns; *p != c; p = &(*p)->next)
 		;
 	*p = c->next;
-	c->server->nconns--;
+	s->nconns--;
 	request_free(&c->request);
 	bufferevent_free(c->bev);
 	free(c->who);
 	free(c);
+	if (s->gone != NULL)
+		s->gone(s->gone_arg);
 }
 
 static void
@@ -271,6 +280,15 @@ request_filter(struct request *r)
 	return 0;
 }
 
+static bool
+works_offline(control_handler *run)
+{
+	for (size_t i = 0; i < sizeof(offline) / sizeof(offline[0]); i++)
+		if (offline[i] == run)
+			return true;
+	return false;
+}
+
 static void
 conn_run(struct control_conn *c, const char *line, size_t len)
 {
@@ -293,6 +311,11 @@ conn_run(struct control_conn *c, const char *line, size_t len)
 	if (i == sizeof(commands) / sizeof(commands[0])) {
 		log_warn("control: %s asked for an unknown command", c->who);
 		conn_error(c, EX_USAGE, "unknown command");
+		json_decref(args);
+		return;
+	}
+	if (c->server->gone != NULL && !works_offline(commands[i].run)) {
+		conn_error(c, EX_UNAVAILABLE, "not offline: holdfast-queued must run for it");
 		json_decref(args);
 		return;
 	}
@@ -413,12 +436,31 @@ peer_allowed(int fd, char **who)
 }
 
 static void
+conn_new(struct control_server *s, evutil_socket_t fd, char *who)
+{
+	static const struct timeval idle = { CONTROL_IDLE, 0 };
+	struct control_conn *c = xcalloc(1, sizeof(*c));
+
+	c->server = s;
+	c->who = who;
+	c->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+	if (c->bev == NULL)
+		log_fatal("control: out of memory");
+	c->next = s->conns;
+	s->conns = c;
+	s->nconns++;
+	bufferevent_setcb(c->bev, conn_readable, conn_written, conn_event, c);
+	bufferevent_setwatermark(c->bev, EV_READ, 0, CONTROL_REQUEST_MAX + 4096);
+	bufferevent_setwatermark(c->bev, EV_WRITE, CONTROL_UNREAD_MAX / 2, 0);
+	bufferevent_set_timeouts(c->bev, &idle, &idle);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+static void
 server_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa, int salen,
     void *arg)
 {
-	static const struct timeval idle = { CONTROL_IDLE, 0 };
 	struct control_server *s = arg;
-	struct control_conn *c;
 	char *who;
 
 	(void)listener;
@@ -437,20 +479,7 @@ server_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockad
 		close(fd);
 		return;
 	}
-	c = xcalloc(1, sizeof(*c));
-	c->server = s;
-	c->who = who;
-	c->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-	if (c->bev == NULL)
-		log_fatal("control: out of memory");
-	c->next = s->conns;
-	s->conns = c;
-	s->nconns++;
-	bufferevent_setcb(c->bev, conn_readable, conn_written, conn_event, c);
-	bufferevent_setwatermark(c->bev, EV_READ, 0, CONTROL_REQUEST_MAX + 4096);
-	bufferevent_setwatermark(c->bev, EV_WRITE, CONTROL_UNREAD_MAX / 2, 0);
-	bufferevent_set_timeouts(c->bev, &idle, &idle);
-	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	conn_new(s, fd, who);
 }
 
 struct control_server *
@@ -474,6 +503,23 @@ control_server_new(struct event_base *base, const struct control_view *view, cha
 	return s;
 }
 
+struct control_server *
+control_server_offline(struct event_base *base, const struct control_view *view, int fd,
+    void (*gone)(void *), void *arg)
+{
+	struct control_server *s = xcalloc(1, sizeof(*s));
+	char *who;
+
+	(void)peer_allowed(fd, &who);	/* who gave us the socket was allowed to run us */
+	s->base = base;
+	s->view = *view;
+	s->gone = gone;
+	s->gone_arg = arg;
+	(void)evutil_make_socket_nonblocking(fd);
+	conn_new(s, fd, who);
+	return s;
+}
+
 void
 control_server_conf(struct control_server *s, const struct conf *conf)
 {
@@ -487,10 +533,13 @@ control_server_free(struct control_server **sp)
 
 	if (s == NULL)
 		return;
+	s->gone = NULL;
 	while (s->conns != NULL)
 		conn_free(s->conns);
-	evconnlistener_free(s->listener);
-	(void)unlink(s->path);
+	if (s->listener != NULL) {
+		evconnlistener_free(s->listener);
+		(void)unlink(s->path);
+	}
 	free(s->path);
 	free(s);
 	*sp = NULL;

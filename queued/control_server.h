@@ -33,6 +33,12 @@ struct control_view {
 /* NULL: *why (malloc'd) names the socket and what to do. */
 struct control_server *control_server_new(struct event_base *, const struct control_view *,
 	    char **why);
+/*
+ * One connection on a socket that is there already, for what looks at the queue alone: of the view
+ * only the store is needed. gone(arg): the peer has left.
+ */
+struct control_server *control_server_offline(struct event_base *, const struct control_view *,
+	    int fd, void (*gone)(void *), void *arg);
 void	control_server_conf(struct control_server *, const struct conf *);
 void	control_server_free(struct control_server **);
 

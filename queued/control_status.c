@@ -15,31 +15,15 @@
 #include "queued/deliver.h"
 #include "queued/lmtp_server.h"
 
-struct primaries {
-	unsigned	 all, down, held;
-};
-
-static void
-count_destination(void *arg, const struct destination_info *d)
-{
-	struct primaries *p = arg;
-
-	p->all++;
-	if (d->state == DEST_HELD && d->next_probe != 0)	/* else: no rule names it */
-		p->held++;
-	else if (d->state != DEST_UP && d->state != DEST_RAMPING)
-		p->down++;
-}
-
 static json_t *
 status_json(const struct request *r)
 {
 	const struct control_view *v = r->view;
-	struct primaries p = { 0, 0, 0 };
+	struct deliver_counts p;
 	struct lmtp_stats in;
 	json_t *line;
 
-	deliver_each(v->deliver, count_destination, &p);
+	deliver_count(v->deliver, &p);
 	lmtp_server_stats(v->lmtp, &in);
 	line = json_pack("{s:s,s:i,s:I,s:i,s:I,s:I,s:i,s:i,s:i}",
 	    "version", PACKAGE_VERSION, "pid", (int)getpid(), "started", (json_int_t)v->started,

@@ -299,3 +299,22 @@ deliver_each(struct deliver *d, void (*fn)(void *, const struct destination_info
 			each_dest(dest, fn, arg);
 	each_orphan(d, fn, arg);
 }
+
+static void
+count_one(void *arg, const struct destination_info *i)
+{
+	struct deliver_counts *n = arg;
+
+	n->all++;
+	if (i->state == DEST_HELD && i->next_probe != 0)	/* else: no rule names it */
+		n->held++;
+	else if (i->state != DEST_UP && i->state != DEST_RAMPING)
+		n->down++;
+}
+
+void
+deliver_count(struct deliver *d, struct deliver_counts *n)
+{
+	*n = (struct deliver_counts){ 0, 0, 0 };
+	deliver_each(d, count_one, n);
+}

@@ -66,6 +66,11 @@ struct destination_info {
 };
 /* Every destination that a rule names or for which mail waits. What fn is given is lent during the call. */
 void	deliver_each(struct deliver *, void (*fn)(void *, const struct destination_info *), void *arg);
+struct deliver_counts {
+	unsigned	all, down;
+	unsigned	held;		/* back, and the guard holds their mail */
+};
+void	deliver_count(struct deliver *, struct deliver_counts *);
 const char *destination_state_name(enum destination_state);	/* "up", … */
 
 #endif

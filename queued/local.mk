@@ -15,7 +15,7 @@ libqueue_a_SOURCES += queued/store.c queued/store.h queued/store_id.c queued/sto
 	queued/store_sqlite_change.c queued/store_sqlite_read.c queued/store_sqlite_list.c \
 	queued/store_sqlite_idle.c queued/store_sqlite_room.c \
 	queued/store_sqlite_clock.c queued/store_sqlite_lease.c queued/store_sqlite_note.c \
-	queued/store_sqlite_quarantine.c
+	queued/store_sqlite_quarantine.c queued/store_sqlite_copy.c
 nodist_libqueue_a_SOURCES = queued/schema.inc
 store_schema = queued/schema.sql queued/schema_2.sql
 EXTRA_DIST += $(store_schema)
@@ -62,6 +62,9 @@ libqueue_a_SOURCES += queued/deliver_turn.c queued/turn_auth.c queued/turn_comma
 	queued/turn_conn.c queued/turn_conn.h queued/turn_ops.c queued/turn_rate.c queued/turn_rate.h queued/turn_sasl.c queued/turn_sasl.h \
 	queued/turn_server.c queued/turn_server.h queued/turn_session.c queued/turn_session.h \
 	queued/turn_state.h queued/turn_users.c queued/turn_users.h
+
+# the service manager
+libqueue_a_SOURCES += queued/heartbeat.c queued/heartbeat.h
 
 # the daemon
 sbin_PROGRAMS += holdfast-queued

@@ -15,19 +15,26 @@
  */
 #include "config.h"
 
+#include <sys/stat.h>
+
 #include <event2/event.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/conf.h"
+#include "common/control.h"
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/rules.h"
+#include "queued/control_request.h"
 #include "queued/control_server.h"
 #include "queued/deliver.h"
+#include "queued/heartbeat.h"
 #include "queued/lmtp_server.h"
 #include "queued/store.h"
 #include "queued/turn_server.h"
@@ -45,6 +52,7 @@ struct queued {
 	struct lmtp_server		*lmtp;
 	struct turn_server		*turn;		/* NULL: turn_listen is empty */
 	struct control_server		*control;
+	struct heartbeat		*heartbeat;	/* NULL: no service manager listens */
 	struct event			*on_stop[2], *on_reload, *rules_timer;
 	bool				 stopping;
 };
@@ -140,6 +148,7 @@ stop(evutil_socket_t sig, short what, void *arg)
 	q->stopping = true;
 	log_info("stopping: finishing what is in flight (at most %u s)", q->conf->shutdown_timeout);
 	daemon_notify("STOPPING=1");
+	heartbeat_stopping(q->heartbeat);
 	turn_server_stop(q->turn);
 	lmtp_server_drain(q->lmtp, sessions_ended, q);
 }
@@ -150,6 +159,14 @@ accepted(void *arg, const char *domain)
 	struct queued *q = arg;
 
 	deliver_kick(q->deliver, domain);
+}
+
+static void
+primaries(void *arg, struct deliver_counts *n)
+{
+	struct queued *q = arg;
+
+	deliver_count(q->deliver, n);
 }
 
 static void
@@ -207,6 +224,7 @@ open_doors(struct queued *q)
 static void
 close_doors(struct queued *q)
 {
+	heartbeat_free(&q->heartbeat);
 	control_server_free(&q->control);
 	lmtp_server_free(&q->lmtp);
 	deliver_free(&q->deliver);
@@ -221,6 +239,64 @@ close_doors(struct queued *q)
 	conf_free(&q->conf);
 }
 
+/* --- `holdfast … --offline' ----------------------------------------------- */
+
+static void
+peer_left(void *arg)
+{
+	(void)event_base_loopbreak(arg);
+}
+
+/* The reason goes where the command reads its answers. */
+static int
+cannot_serve(int code, char *why)
+{
+	json_t *line = json_pack("{s:b,s:o,s:i}", "ok", 0, "error", request_text(why), "exit", code);
+	char *text = json_dumps(line, JSON_COMPACT);
+
+	(void)!write(CONTROL_OFFLINE_FD, text, strlen(text));
+	(void)!write(CONTROL_OFFLINE_FD, "\n", 1);
+	json_decref(line);
+	free(text);
+	free(why);
+	return code;
+}
+
+/*
+ * The queue's files are opened as at any start, which a running daemon's lock prevents; then what looks
+ * at them is answered, on the command's socket, until it closes that.
+ */
+static int
+serve_offline(struct queued *q)
+{
+	struct control_view view = { NULL, NULL, NULL, NULL, NULL, 0 };
+	struct stat st;
+	char *why = NULL;
+
+	if (fstat(CONTROL_OFFLINE_FD, &st) == -1 || !S_ISSOCK(st.st_mode)) {
+		log_error("-o is for the command: `holdfast queue count --offline'");
+		return EX_USAGE;
+	}
+	if (daemon_drop(q->conf->queue_user, &why) == -1)
+		return cannot_serve(EX_NOPERM, why);
+	if ((q->base = event_base_new()) == NULL)
+		log_fatal("cannot make an event loop");
+	if ((q->store = store_open(q->conf, q->base, &why)) == NULL)
+		return cannot_serve(EX_UNAVAILABLE, why);
+	view.store = q->store;
+	view.conf = q->conf;
+	view.started = clock_wall();
+	q->control = control_server_offline(q->base, &view, CONTROL_OFFLINE_FD, peer_left, q->base);
+	(void)event_base_dispatch(q->base);
+	control_server_free(&q->control);
+	store_close(&q->store);
+	event_base_free(q->base);
+	conf_free(&q->conf);
+	return EX_OK;
+}
+
+/* --- the daemon ------------------------------------------------------------ */
+
 int
 main(int argc, char **argv)
 {
@@ -228,11 +304,13 @@ main(int argc, char **argv)
 	struct queued q = { .options = &options };
 	char *why = NULL;
 
-	daemon_options(argc, argv, &options);
+	daemon_options(argc, argv, "o", &options);
 	log_open(IDENT, LOG_TO_STDERR);	/* until it is ready: the starter shall see why it failed */
 	log_set_verbose(options.verbose);
 	q.conf = daemon_conf(&options);
 	daemon_hygiene();
+	if (options.offline)
+		return serve_offline(&q);
 	if (!options.check_only)
 		daemon_detach(&options);
 	if (geteuid() == 0 && daemon_drop(q.conf->queue_user, &why) == -1)
@@ -249,6 +327,7 @@ main(int argc, char **argv)
 	if (!options.foreground)
 		log_open(IDENT, LOG_TO_SYSLOG);
 	daemon_ready();
+	q.heartbeat = heartbeat_new(q.base, q.store, primaries, &q);
 	log_info("holdfast-queued " PACKAGE_VERSION " is ready, store=%s", q.conf->queue_db);
 	event_base_dispatch(q.base);
 	close_doors(&q);

@@ -88,6 +88,16 @@ struct store_engine *sq_open(const struct conf *, char **why);
 void		 sq_close(struct store_engine **);
 enum engine_result sq_recover(struct store_engine *);
 
+/* --- store_sqlite_copy.c ------------------------------------------------- */
+/* Keeps the database of this version as PATH.vN, if there is room; tells the log either way. */
+void		 sq_copy_aside(struct store_engine *, int64_t version);
+#define SQ_BUSY_MS	5000
+struct sq_busy {
+	int64_t	told;		/* monotonic ms; 0 never */
+};
+/* A start that takes long: tells the service manager now and then. percent -1: not known. */
+void		 sq_busy(struct sq_busy *, const char *what, int percent);
+
 /* --- store_sqlite_write.c ------------------------------------------------ */
 enum engine_result sq_put_chunk(struct store_engine *, int64_t, unsigned, const char *, size_t);
 enum engine_result sq_put_message(struct store_engine *, const struct store_record *,
@@ -160,6 +170,9 @@ enum engine_result sq_note(struct store_engine *, const char *, char **);
 
 /* --- store_sqlite_room.c ------------------------------------------------- */
 bool		 sq_room(struct store_engine *, uint64_t bytes);
+/* How many bytes are missing for a copy of so many, twice that left for other work; <= 0: none. */
+int64_t		 sq_room_beside(const struct store_engine *, int64_t bytes);
+int64_t		 sq_file_size(const struct store_engine *);
 /* Pages that the log may have now. */
 int		 sq_log_limit(const struct store_engine *);
 

@@ -211,14 +211,25 @@ create(struct store_engine *e)
 	return run(e, sql);
 }
 
+static int
+still_migrating(void *arg)
+{
+	sq_busy(arg, "upgrading the queue", -1);
+	return 0;
+}
+
 /* Every step of a migration is one transaction with the version that it leads to. */
 static enum engine_result
 migrate(struct store_engine *e, int64_t from)
 {
 	int64_t start = clock_mono_ms();
 	enum engine_result r = ENGINE_OK;
+	struct sq_busy busy = { 0 };
 	char sql[128];
 
+	if (from != 0)
+		sq_copy_aside(e, from);
+	sqlite3_progress_handler(e->db, 1000000, still_migrating, &busy);
 	for (int64_t v = from; r == ENGINE_OK && v < VERSION; v++) {
 		(void)snprintf(sql, sizeof(sql),
 		    "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", SQLITE_APP_ID,
@@ -227,6 +238,7 @@ migrate(struct store_engine *e, int64_t from)
 		    && (r = run(e, migration[v])) == ENGINE_OK)
 			r = run(e, sql);
 	}
+	sqlite3_progress_handler(e->db, 0, NULL, NULL);
 	if (r == ENGINE_OK && from != 0)
 		log_info("store: %s: brought from version %lld to %lld in %lld ms", e->path,
 		    (long long)from, (long long)VERSION, (long long)(clock_mono_ms() - start));

@@ -12,6 +12,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <stdio.h>
@@ -52,6 +53,23 @@ sq_room(struct store_engine *e, uint64_t bytes)
 	(void)snprintf(e->error, sizeof(e->error), "%s: the file system has %lld bytes left",
 	    e->path, (long long)left);
 	return false;
+}
+
+int64_t
+sq_file_size(const struct store_engine *e)
+{
+	struct stat st;
+
+	return fstat(e->fd, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
+/* A migration may write all of the database once into the log and once more into the file. */
+int64_t
+sq_room_beside(const struct store_engine *e, int64_t bytes)
+{
+	int64_t keep = e->reserve > FLOOR ? e->reserve : FLOOR;
+
+	return 3 * bytes + keep - available(e);
 }
 
 int

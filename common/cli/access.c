@@ -10,10 +10,13 @@
 #include "common/cli/access.h"
 
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/cli/cli.h"
 #include "common/conf.h"
 #include "common/control.h"
@@ -104,6 +107,39 @@ cli_edit(struct cli *c, struct rules_edit **e)
 	return cli_read_failed(r, &why);
 }
 
+/* Beside us, as in a build's folder, else where it is installed. */
+static char *
+queued_program(void)
+{
+	char self[PATH_MAX], *path;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = '\0';
+	path = xasprintf("%s/holdfast-queued", dirname(self));
+	if (n <= 0 || access(path, X_OK) == -1) {
+		free(path);
+		path = xstrdup(SBINDIR "/holdfast-queued");
+	}
+	return path;
+}
+
+/* A queue that is not there is not made by a look. */
+static int
+connect_offline(struct cli *c, const struct conf *conf, struct control **control)
+{
+	char *program, *why = NULL;
+	int status = EX_OK;
+
+	if (access(conf->queue_db, F_OK) == -1 && errno == ENOENT)
+		return cli_fail(EX_NOINPUT, "%s: there is no queue yet", conf->queue_db);
+	program = queued_program();
+	if ((*control = control_offline(program, c->conf_path, &why)) == NULL)
+		status = cli_fail(EX_UNAVAILABLE, "%s", why);
+	free(why);
+	free(program);
+	return status;
+}
+
 int
 cli_connect(struct cli *c, struct control **control)
 {
@@ -113,6 +149,8 @@ cli_connect(struct cli *c, struct control **control)
 
 	if (conf == NULL)
 		return EX_CONFIG;
+	if (c->offline)
+		return connect_offline(c, conf, control);
 	if ((*control = control_connect(conf->control_socket, &why)) != NULL)
 		return EX_OK;
 	status = errno == EACCES || errno == EPERM ? EX_NOPERM : EX_UNAVAILABLE;

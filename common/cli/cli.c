@@ -229,6 +229,8 @@ long_option(struct parse *p, const char *text)
 		p->version = true;
 	else if (strcmp(name, "json") == 0 && value == NULL)
 		p->c->json = true;
+	else if (strcmp(name, "offline") == 0 && value == NULL)
+		p->c->offline = true;
 	else if (strcmp(name, "config") == 0) {
 		if ((p->c->conf_path = option_value(p, name, value)) == NULL)
 			return EX_USAGE;
@@ -329,6 +331,9 @@ run_command(struct cli *c, int words, int argc, char **argv)
 		cli_help_command(c->command);
 		return EX_OK;
 	}
+	if (c->offline && !c->command->offline)
+		return cli_usage(c, "%s needs holdfast-queued: there is no --offline for it",
+		    c->command->name);
 	if ((status = check_args(c)) != EX_OK)
 		return status;
 	return c->command->run(c);

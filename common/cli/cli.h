@@ -28,6 +28,7 @@ struct cli {
 	const struct command *command;
 	const char	*conf_path;
 	bool		 json;
+	bool		 offline;		/* --offline: the queue's files, not the daemon */
 	bool		 color;
 	int		 argc;			/* what is left after the command's words */
 	char		**argv;
@@ -43,6 +44,7 @@ struct command {
 	int		 min_args, max_args;	/* max -1: any number */
 	const struct cli_option *options;	/* NULL: none */
 	int		(*run)(struct cli *);
+	bool		 offline;		/* takes --offline */
 };
 
 extern const struct command *const cli_commands[];	/* NULL ends */

@@ -27,5 +27,6 @@ extern const struct command command_primary_list, command_primary_show,
 extern const struct command command_explain;
 extern const struct command command_flush;
 extern const struct command command_status;
+extern const struct command command_completion;
 
 #endif

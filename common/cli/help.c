@@ -94,6 +94,8 @@ cli_help_command(const struct command *k)
 		    o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
 		row("      ", head, 28, o->help);
 	}
+	if (k->offline)
+		row("      ", "--offline", 28, "read the queue's files; holdfast-queued must be stopped");
 	print_global();
 	(void)printf("\nexamples:\n");
 	indent(k->examples);

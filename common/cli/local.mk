@@ -1,7 +1,7 @@
 # common/cli: the `holdfast' command; all but main.c is a library, so that tests link it.
 noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = common/cli/access.c common/cli/access.h common/cli/cli.c common/cli/cli.h \
-	common/cli/commands.h common/cli/conf_text.c common/cli/conf_text.h \
+	common/cli/commands.h common/cli/completion.c common/cli/conf_text.c common/cli/conf_text.h \
 	common/cli/domain.c common/cli/domain.h common/cli/domain_show.c \
 	common/cli/explain.c common/cli/flush.c common/cli/greylist.c common/cli/help.c common/cli/init.c common/cli/limits.c \
 	common/cli/milter.c common/cli/milter.h common/cli/out.c common/cli/out.h \

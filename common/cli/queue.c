@@ -239,7 +239,7 @@ const struct command command_queue_cat = {
 	.name = "queue cat", .args = "ID",
 	.help = "Write a message, byte for byte (a terminal gets control bytes escaped).",
 	.examples = "holdfast queue cat 4XyZ0001 >message.eml",
-	.min_args = 1, .max_args = 1, .run = cat,
+	.min_args = 1, .max_args = 1, .run = cat, .offline = true,
 };
 const struct command command_queue_retry = {
 	.name = "queue retry", .args = "ID … | --domain NAME | --all [--state STATE] …",

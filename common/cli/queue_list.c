@@ -79,7 +79,7 @@ ask_with_primaries(struct listing *l, json_t *request, void (*line)(void *, json
 				       : cli_fail(EX_DATAERR, "an argument is not valid UTF-8");
 	}
 	l->down = json_object();
-	if (!l->c->json)
+	if (!l->c->json && !l->c->offline)	/* a stopped daemon has no primaries */
 		status = cli_call(control, json_pack("{s:s}", "cmd", "primary.list"), note_down,
 		    NULL, l, NULL);
 	if (status == EX_OK)
@@ -319,19 +319,20 @@ static const struct cli_option list_options[] = {
 const struct command command_queue_count = {
 	.name = "queue count", .args = "",
 	.help = "How much waits.",
-	.examples = "holdfast queue count\nholdfast queue count --json | jq .messages",
-	.min_args = 0, .max_args = 0, .run = count,
+	.examples = "holdfast queue count\nholdfast queue count --json | jq .messages\n"
+		    "holdfast queue count --offline",
+	.min_args = 0, .max_args = 0, .run = count, .offline = true,
 };
 const struct command command_queue_list = {
 	.name = "queue list", .args = "[DOMAIN]",
 	.help = "List the queue: * being delivered, ! held, # quarantined.",
 	.examples = "holdfast queue list\nholdfast queue list example.test --state quarantined\n"
 		    "holdfast queue list --json | jq -r 'select(.message_size > 1e6).queue_id'",
-	.min_args = 0, .max_args = 1, .options = list_options, .run = list,
+	.min_args = 0, .max_args = 1, .options = list_options, .run = list, .offline = true,
 };
 const struct command command_queue_show = {
 	.name = "queue show", .args = "ID",
 	.help = "Show all about a message: client, recipients, attempts.",
 	.examples = "holdfast queue show 4XyZ0001",
-	.min_args = 1, .max_args = 1, .run = show,
+	.min_args = 1, .max_args = 1, .run = show, .offline = true,
 };

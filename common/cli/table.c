@@ -26,5 +26,6 @@ const struct command *const cli_commands[] = {
 	&command_primary_release,
 	&command_flush,
 	&command_status,
+	&command_completion,
 	NULL
 };

@@ -1,5 +1,6 @@
 # test/bench, test/crash and the scenarios: run by packaging/test, shipped whole.
-EXTRA_DIST += test/RESULTS.md test/run test/tsan test/bench/run test/crash/sweep test/lib test/it test/corpus
+EXTRA_DIST += test/RESULTS.md test/run test/tsan test/pkg test/bench/run test/crash/sweep test/lib test/it \
+	test/corpus
 
 # The store alone; by hand, with a directory on the file system in question.
 EXTRA_PROGRAMS += test/bench/bench_store

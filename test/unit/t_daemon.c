@@ -64,7 +64,7 @@ parse_and_show(void *arg)
 
 	while (argv[argc] != NULL)
 		argc++;
-	daemon_options(argc, argv, &o);
+	daemon_options(argc, argv, "", &o);
 	printf("%s %d %d %d", o.conf_path, o.foreground, o.check_only, o.verbose);
 }
 
@@ -72,10 +72,10 @@ static void
 options(void **state)
 {
 	static char name[] = "/usr/sbin/holdfast-queued", dash_c[] = "-c", file[] = "f.conf", ftv[] = "-ftv",
-		    version[] = "-V", help[] = "-h", bad[] = "-x", extra[] = "word";
+		    version[] = "-V", help[] = "-h", bad[] = "-x", dash_o[] = "-o", extra[] = "word";
 	char *none[] = { name, NULL }, *all[] = { name, ftv, dash_c, file, NULL };
 	char *v[] = { name, version, NULL }, *h[] = { name, help, NULL };
-	char *x[] = { name, bad, NULL }, *e[] = { name, extra, NULL }, *c[] = { name, dash_c, NULL };
+	char *x[] = { name, bad, NULL }, *e[] = { name, extra, NULL }, *c[] = { name, dash_c, NULL }, *o[] = { name, dash_o, NULL };
 
 	(void)state;
 	assert_int_equal(in_child(parse_and_show, none), 0);
@@ -90,6 +90,7 @@ options(void **state)
 	assert_int_equal(in_child(parse_and_show, x), EX_USAGE);
 	assert_non_null(strstr(output, "usage:"));
 	assert_int_equal(in_child(parse_and_show, c), EX_USAGE);
+	assert_int_equal(in_child(parse_and_show, o), EX_USAGE);	/* who has none */
 	assert_int_equal(in_child(parse_and_show, e), EX_USAGE);
 	assert_non_null(strstr(output, "unexpected argument \"word\""));
 }
@@ -294,6 +295,70 @@ notification(void **state)
 	(void)unsetenv("NOTIFY_SOCKET");
 }
 
+static void
+assert_silence(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	assert_int_equal(poll(&p, 1, 0), 0);
+}
+
+static void
+status(void **state)
+{
+	char path[100];
+	int fd;
+
+	(void)unsetenv("NOTIFY_SOCKET");
+	assert_false(daemon_is_supervised());
+	daemon_status("lost");
+	(void)snprintf(path, sizeof(path), "%s/status", (const char *)*state);
+	fd = notify_socket(path, false);
+	(void)setenv("NOTIFY_SOCKET", path, 1);
+	assert_true(daemon_is_supervised());
+	daemon_status("%d messages held", 3);
+	assert_received(fd, "STATUS=3 messages held");
+	daemon_status("%d messages held", 3);	/* news only */
+	assert_silence(fd);
+	daemon_status("two\nREADY=1");
+	assert_received(fd, "STATUS=two READY=1");
+	daemon_extend(90);
+	assert_received(fd, "EXTEND_TIMEOUT_USEC=90000000");
+	close(fd);
+	(void)unsetenv("NOTIFY_SOCKET");
+}
+
+static void
+watchdog(void **state)
+{
+	char pid[32];
+
+	(void)state;
+	(void)setenv("NOTIFY_SOCKET", "/nowhere", 1);
+	(void)unsetenv("WATCHDOG_USEC");
+	(void)unsetenv("WATCHDOG_PID");
+	assert_int_equal(daemon_watchdog_ms(), 0);
+	(void)setenv("WATCHDOG_USEC", "180000000", 1);
+	assert_int_equal(daemon_watchdog_ms(), 180000);
+	(void)snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+	(void)setenv("WATCHDOG_PID", pid, 1);
+	assert_int_equal(daemon_watchdog_ms(), 180000);
+	(void)setenv("WATCHDOG_PID", "1", 1);	/* another's */
+	assert_int_equal(daemon_watchdog_ms(), 0);
+	(void)unsetenv("WATCHDOG_PID");
+	for (size_t i = 0; i < 5; i++) {
+		static const char *const bad[] = { "", "0", "-1", "10s",
+			"99999999999999999999999" };
+
+		(void)setenv("WATCHDOG_USEC", bad[i], 1);
+		assert_int_equal(daemon_watchdog_ms(), 0);
+	}
+	(void)setenv("WATCHDOG_USEC", "1000000", 1);
+	(void)unsetenv("NOTIFY_SOCKET");	/* nobody to tell */
+	assert_int_equal(daemon_watchdog_ms(), 0);
+	(void)unsetenv("WATCHDOG_USEC");
+}
+
 /* --- hygiene ------------------------------------------------------------------ */
 
 static void
@@ -331,6 +396,8 @@ main(void)
 		cmocka_unit_test(background),
 		cmocka_unit_test(drop_user),
 		cmocka_unit_test(notification),
+		cmocka_unit_test(status),
+		cmocka_unit_test(watchdog),
 		cmocka_unit_test(hygiene),
 	};
 

@@ -42,6 +42,24 @@ static const struct {
 	  "bob joe mary", "", 0, false },
 	{ "", IMPORT_LINES, "", "", 0, false },
 	{ "# nothing\n\n", IMPORT_LINES, "", "", 0, false },
+	/* a list that says how long it is */
+	{ "# holdfast-export 0.1 serial=1 count=2 domains=example.test\na@example.test\nb@example.test\n"
+	  "# end 2\n", IMPORT_LINES, "a b", "", 0, false },
+	{ "a\nb\n# end 2\n\n", IMPORT_LINES, "a b", "", 0, false },
+	{ "a\n# end 9\nb\n", IMPORT_LINES, "a b", "", 0, false },	/* a comment like others */
+	{ "a\n# end of the first group\nb\n# endless\n", IMPORT_LINES, "a b", "", 0, false },
+	{ "# my holdfast-export list count=9\na\n", IMPORT_LINES, "a", "", 0, false },
+	{ "# holdfast-export 0.1 serial=1 count=2 domains=example.test\na@example.test\nb@exam",
+	  IMPORT_LINES, "a", "3:another domain|3:cut off: it announces 2", 0, false },
+	{ "# holdfast-export 0.1 serial=1 count=2\na\nb", IMPORT_LINES, "a b", "3:without its last line", 0,
+	  false },
+	{ "# holdfast-export 0.1 serial=1 count=2\na\n", IMPORT_LINES, "a", "2:and 1 are there", 0, false },
+	{ "# holdfast-export 0.1 serial=1 count=2 domains=example.test", IMPORT_LINES, "",
+	  "1:and 0 are there", 0, false },
+	{ "# holdfast-export 0.1 serial=1 count=3\na\nb\n# end 2\n", IMPORT_LINES, "a b",
+	  "4:announces 3", 0, false },
+	{ "a\nb\n# end 3\n", IMPORT_LINES, "a b", "3:counts 3", 0, false },
+	{ "a\n# end 99999999999999999999999999\n", IMPORT_LINES, "a", "2:is not whole", 0, false },
 	/* … and what is wrong with it */
 	{ "bob@example.test\nbob@other.test\n\neve@@example.test\nx y@example.test\n",
 	  IMPORT_LINES, "bob", "2:another domain than example.test|4:not an address|5:not an address",

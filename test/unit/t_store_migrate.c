@@ -1,6 +1,6 @@
 /*
  * t_store_migrate.c -- a queue of version 1 comes to the present version with all that is in it,
- * wherever its process is killed on the way.
+ * wherever its process is killed on the way; a copy of what it was stays beside it.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -318,6 +318,107 @@ test_no_room(void **state)
 	free(before);
 }
 
+/* --- the copy --------------------------------------------------------------- */
+
+/* The lab now looks at the copy instead. */
+static void
+swap_path(struct lab *l, char **other)
+{
+	char *path = l->conf.queue_db;
+
+	l->conf.queue_db = *other;
+	*other = path;
+}
+
+static void
+test_copy(void **state)
+{
+	struct lab *l = *state;
+	char *copy = lab_path(l, ".v1"), *half = lab_path(l, ".v1.new"), *before, *kept;
+	struct stat st;
+	int fd;
+
+	lab_close(l);
+	assert_int_equal(access(copy, F_OK), -1);	/* a new database has no past */
+	make_v1(l, small, true);
+	before = content(l);
+	fd = open(half, O_WRONLY | O_CREAT, 0644);	/* a start was cut off here */
+	assert_int_equal(write(fd, "half", 4), 4);
+	(void)close(fd);
+	assert_int_equal(symlink("elsewhere", copy), 0);
+	lab_open(l);
+	lab_close(l);
+	expect_sound(l, STEPS);
+	assert_int_equal(access(half, F_OK), -1);
+	assert_int_equal(lstat(copy, &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0600);
+	swap_path(l, &copy);
+	expect_sound(l, 1);
+	kept = content(l);
+	assert_string_equal(before, kept);
+	/* It opens as a queue, and takes the same way. */
+	lab_open(l);
+	lab_close(l);
+	expect_sound(l, STEPS);
+	swap_path(l, &copy);
+	free(before);
+	free(kept);
+	free(copy);
+	free(half);
+}
+
+/* No copy, for this reason or that: the queue opens all the same. */
+static void
+test_no_copy(void **state)
+{
+	struct lab *l = *state;
+	char *copy = lab_path(l, ".v1"), *half = lab_path(l, ".v1.new"), *before, *after;
+
+	lab_close(l);
+	make_v1(l, small, false);
+	before = content(l);
+	l->conf.queue_reserve = UINT64_C(1) << 60;	/* of a larger disk */
+	lab_open(l);
+	lab_close(l);
+	expect_sound(l, STEPS);
+	assert_int_equal(access(copy, F_OK), -1);
+
+	l->conf.queue_reserve = 0;
+	make_v1(l, small, false);
+	assert_int_equal(mkdir(half, 0700), 0);		/* is in the way */
+	lab_open(l);
+	lab_close(l);
+	expect_sound(l, STEPS);
+	assert_int_equal(access(copy, F_OK), -1);
+	assert_int_equal(rmdir(half), 0);
+	after = content(l);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+	free(copy);
+	free(half);
+}
+
+/* The disk has room by its own account, and then has not: half a copy goes. */
+static void
+test_copy_fails(void **state)
+{
+	struct lab *l = *state;
+	char *copy = lab_path(l, ".v1"), *half = lab_path(l, ".v1.new");
+
+	lab_close(l);
+	make_v1(l, small, false);
+	vfs_fail_write(VFS_DB, -1, SQLITE_FULL);
+	lab_open(l);		/* the log has room, where the migration goes first */
+	vfs_fail_write(VFS_DB, 0, 0);
+	lab_close(l);
+	assert_int_equal(access(copy, F_OK), -1);
+	assert_int_equal(access(half, F_OK), -1);
+	expect_sound(l, STEPS);
+	free(copy);
+	free(half);
+}
+
 int
 main(void)
 {
@@ -327,6 +428,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_same_schema, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_killed, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_no_room, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_copy, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_no_copy, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_copy_fails, lab_setup, lab_teardown),
 	};
 
 	vfs_install();
