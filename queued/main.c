@@ -28,6 +28,7 @@
 #include "common/rules.h"
 #include "queued/control_server.h"
 #include "queued/deliver.h"
+#include "queued/drill.h"
 #include "queued/lmtp_server.h"
 #include "queued/store.h"
 #include "queued/turn_server.h"
@@ -43,6 +44,7 @@ struct queued {
 	struct store			*store;
 	struct deliver			*deliver;
 	struct lmtp_server		*lmtp;
+	struct drills			*drills;
 	struct turn_server		*turn;		/* NULL: turn_listen is empty */
 	struct control_server		*control;
 	struct event			*on_stop[2], *on_reload, *rules_timer;
@@ -152,6 +154,17 @@ accepted(void *arg, const char *domain)
 	deliver_kick(q->deliver, domain);
 }
 
+/* Nobody has ended the drill: its message must not stay for ever. */
+static void
+drill_over(void *arg, const char *queue_id)
+{
+	struct queued *q = arg;
+	const struct store_filter held = { .queue_id = queue_id, .state = RCPT_HELD };
+
+	log_warn("%s: drill: its time is over; deleted if it is still held", queue_id);
+	store_change(q->store, CHANGE_DELETE, &held, "drill", NULL, NULL);
+}
+
 static void
 watch(struct queued *q)
 {
@@ -171,7 +184,7 @@ watch(struct queued *q)
 static void
 open_doors(struct queued *q)
 {
-	struct control_view view = { NULL, NULL, NULL, NULL, NULL, 0 };
+	struct control_view view = { NULL, NULL, NULL, NULL, NULL, NULL, 0 };
 	struct ruleset *rs;
 	char *why = NULL;
 
@@ -195,7 +208,10 @@ open_doors(struct queued *q)
 	ruleset_unref(&rs);
 	view.store = q->store;
 	view.deliver = q->deliver;
+	q->drills = drills_new(q->base, drill_over, q);
+	lmtp_server_drills(q->lmtp, q->drills);
 	view.lmtp = q->lmtp;
+	view.drills = q->drills;
 	view.rules = q->rules;
 	view.conf = q->conf;
 	view.started = clock_wall();
@@ -209,6 +225,7 @@ close_doors(struct queued *q)
 {
 	control_server_free(&q->control);
 	lmtp_server_free(&q->lmtp);
+	drills_free(&q->drills);
 	deliver_free(&q->deliver);
 	turn_server_free(&q->turn);	/* after it: sessions that fetch mail came back from there */
 	store_close(&q->store);
