@@ -8,7 +8,25 @@ libcli_a_SOURCES = common/cli/access.c common/cli/access.h common/cli/cli.c comm
 	common/cli/queue.c common/cli/queue_list.c common/cli/recipient.c common/cli/rule.c common/cli/rule_history.c \
 	common/cli/schedule.c common/cli/schedule.h common/cli/schedule_show.c common/cli/status.c \
 	common/cli/table.c
-nodist_libcli_a_SOURCES = common/cli/holdfast_conf.h
+
+# setup, doctor, drill
+libcli_a_SOURCES += common/cli/file.c common/cli/file.h common/cli/plan.c common/cli/plan.h \
+	common/cli/plan_apply.c common/cli/plan_show.c common/cli/postfix.c common/cli/postfix.h \
+	common/cli/postfix_policy.c common/cli/proc.c common/cli/proc.h common/cli/record.c common/cli/record.h \
+	common/cli/sendmail_text.c common/cli/setup.c common/cli/setup.h common/cli/setup_ask.c \
+	common/cli/setup_daemons.c common/cli/setup_daemons.h common/cli/setup_holdfast.c \
+	common/cli/setup_holdfast.h common/cli/setup_mta.c common/cli/setup_postfix.c common/cli/setup_postfix.h \
+	common/cli/setup_postfix_plan.c common/cli/setup_rules.c common/cli/setup_rules.h \
+	common/cli/setup_sendmail.c common/cli/setup_sendmail.h common/cli/setup_undo.c \
+	common/cli/words.c common/cli/words.h
+nodist_libcli_a_SOURCES = common/cli/holdfast_conf.h common/cli/sendmail_m4.h
+EXTRA_DIST += packaging/sendmail/holdfast.m4
+BUILT_SOURCES += common/cli/sendmail_m4.h
+CLEANFILES += common/cli/sendmail_m4.h
+common/cli/sendmail_text.$(OBJEXT): common/cli/sendmail_m4.h
+common/cli/sendmail_m4.h: packaging/sendmail/holdfast.m4
+	$(AM_V_GEN)$(MKDIR_P) common/cli && $(SQL_TO_C) $(srcdir)/packaging/sendmail/holdfast.m4 \
+	    >$@.tmp && mv $@.tmp $@
 EXTRA_DIST += common/cli/holdfast.conf
 BUILT_SOURCES += common/cli/holdfast_conf.h
 CLEANFILES += common/cli/holdfast_conf.h
