@@ -78,12 +78,29 @@ plan_diff(const char *path, const struct buf *before, const struct buf *after)
 
 /* --- for people ---------------------------------------------------------- */
 
+/* Tabs would be escaped, and are as far as they would have been. */
+static char *
+with_blanks(const char *s, size_t len)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] != '\t')
+			buf_putc(&b, s[i]);
+		else
+			do
+				buf_putc(&b, ' ');
+			while ((b.len - 1) % 8 != 0);
+	}
+	return buf_take(&b);
+}
+
 static void
 print_diff(const struct cli *c, const char *diff)
 {
 	for (const char *p = diff; *p != '\0';) {
 		size_t len = strcspn(p, "\n");
-		char *line = xstrndup(p, len);
+		char *line = with_blanks(p, len);
 		enum out_color color = p[0] == '+' ? OUT_GOOD : p[0] == '-' ? OUT_BAD :
 		    p[0] == '@' ? OUT_DIM : OUT_PLAIN;
 

@@ -4,7 +4,8 @@
  * The sockets. Postfix's daemons drop all groups but postfix's own and may be chrooted in
  * the queue directory: so the folder lies there and belongs to that group, and our daemons get that
  * group, by a drop-in of their units, or without systemd by /etc/group. Sendmail
- * connects as root: a folder of ours is enough.
+ * connects as root and wants folders that only their owner may write: one for each daemon, and
+ * the milter gets into queued's, to hand mail over.
  *
  * Users are made by packages (sysusers), never here.
  *
@@ -113,12 +114,12 @@ set_sockets(const struct holdfast_wish *w, const struct conf *now, struct buf *t
 	if (w->socket_dir == NULL)
 		return;
 	if (!is_reachable(&now->milter_listen, w->socket_dir)) {
-		value = xasprintf("unix:%s/milter.sock", w->socket_dir);
+		value = xasprintf("unix:%s/%smilter.sock", w->socket_dir, w->postfix ? "" : "milter/");
 		setup_conf_set(text, "milter_listen", value);
 		free(value);
 	}
 	if (!is_reachable(&now->lmtp_listen.v[0], w->socket_dir)) {
-		value = xasprintf("unix:%s/queued.sock", w->socket_dir);
+		value = xasprintf("unix:%s/%squeued.sock", w->socket_dir, w->postfix ? "" : "queued/");
 		setup_conf_set(text, "lmtp_listen", value);
 		free(value);
 	}
@@ -219,11 +220,21 @@ plan_missing(const char *file, mode_t mode, uid_t uid, gid_t gid, const char *wh
 static void
 plan_sockets(const struct holdfast_wish *w, const struct who *who, struct plan *plan)
 {
+	static const char what[] = "the MTA finds Holdfast's sockets there";
 	const struct file_owner postfix = { 02770, who->queue, w->mta_gid };
-	const struct file_owner sendmail = { 0770, who->queue, who->milter_group };
+	const struct file_owner top = { 0755, 0, 0 };
+	const struct file_owner queued = { 0750, who->queue, who->milter_group };
+	const struct file_owner milter = { 0750, who->milter, who->milter_group };
+	char *queued_dir = xasprintf("%s/queued", w->socket_dir);
+	char *milter_dir = xasprintf("%s/milter", w->socket_dir);
 
-	(void)plan_dir(plan, w->socket_dir, w->postfix ? &postfix : &sendmail,
-	    "the MTA finds Holdfast's sockets there");
+	(void)plan_dir(plan, w->socket_dir, w->postfix ? &postfix : &top, what);
+	if (!w->postfix) {
+		(void)plan_dir(plan, queued_dir, &queued, what);
+		(void)plan_dir(plan, milter_dir, &milter, what);
+	}
+	free(queued_dir);
+	free(milter_dir);
 }
 
 /* --- systemd ------------------------------------------------------------- */
@@ -252,9 +263,13 @@ plan_tmpfiles(const struct holdfast_wish *w, const struct conf *conf, struct pla
 
 	if (!any_there(there))
 		return;
-	buf_printf(&b, "# Written by `holdfast setup': the MTA finds Holdfast's sockets there.\n"
-	    "d %s %s %s %s\n", w->socket_dir, w->postfix ? "2770" : "0770", conf->queue_user,
-	    w->postfix ? w->mta_group : conf->milter_user);
+	buf_printf(&b, "# Written by `holdfast setup': the MTA finds Holdfast's sockets there.\n");
+	if (w->postfix)
+		buf_printf(&b, "d %s 2770 %s %s\n", w->socket_dir, conf->queue_user, w->mta_group);
+	else
+		buf_printf(&b, "d %s 0755 root root\nd %s/queued 0750 %s %s\nd %s/milter 0750 %s %s\n",
+		    w->socket_dir, w->socket_dir, conf->queue_user, conf->milter_user, w->socket_dir,
+		    conf->milter_user, conf->milter_user);
 	plan_text(plan, "/etc/tmpfiles.d/holdfast-mta.conf", &b, "the folder is there after a boot");
 	buf_free(&b);
 }

@@ -4,8 +4,8 @@ dnl
 dnl	include(`/etc/mail/holdfast.m4')dnl
 dnl
 dnl (`holdfast setup' writes both.) Before it, if they are elsewhere:
-dnl define(`HOLDFAST_MILTER', `unix:/run/holdfast-mta/milter.sock'),
-dnl define(`HOLDFAST_QUEUED', `/run/holdfast-mta/queued.sock') and
+dnl define(`HOLDFAST_MILTER', `unix:/run/holdfast-mta/milter/milter.sock'),
+dnl define(`HOLDFAST_QUEUED', `/run/holdfast-mta/queued/queued.sock') and
 dnl define(`HOLDFAST_DOMAINS', `/etc/mail/holdfast-domains'), a file with the domains, one a line.
 dnl
 dnl F=T is essential: without it Sendmail accepts mail unscreened while the milter is away.
@@ -13,8 +13,8 @@ dnl The mailer is the way around the milter: it brings what Sendmail has kept. O
 dnl LMTP, k lets it greet a server of our own name, and D, F and M are missing, for Sendmail must
 dnl not add headers.
 divert(-1)
-ifdef(`HOLDFAST_MILTER',, `define(`HOLDFAST_MILTER', `unix:/run/holdfast-mta/milter.sock')')
-ifdef(`HOLDFAST_QUEUED',, `define(`HOLDFAST_QUEUED', `/run/holdfast-mta/queued.sock')')
+ifdef(`HOLDFAST_MILTER',, `define(`HOLDFAST_MILTER', `unix:/run/holdfast-mta/milter/milter.sock')')
+ifdef(`HOLDFAST_QUEUED',, `define(`HOLDFAST_QUEUED', `/run/holdfast-mta/queued/queued.sock')')
 ifdef(`HOLDFAST_DOMAINS',, `define(`HOLDFAST_DOMAINS', `/etc/mail/holdfast-domains')')
 divert(0)dnl
 RELAY_DOMAIN_FILE(HOLDFAST_DOMAINS)dnl

@@ -5,7 +5,7 @@ import time
 
 from lib import smtp
 from lib.lab import check, same, scenario
-from lib.machine import Machine
+from lib.machine import STRANGER, Machine
 from lib.process import run, wait_until
 
 PLACES = ('/etc', '/var/spool/postfix', '/usr/lib/systemd')
@@ -58,7 +58,7 @@ def setup_postfix(lab):
     same(code(m, 'joe@example.test'), 250, f'a known recipient; {m.log()[-3000:]}')
     same(code(m, 'nobody@example.test'), 550, 'an unknown one')
     same(m.held(), 1, 'messages held')
-    with smtp.Client(('192.0.2.10', 25)) as c:       # a stranger: not in mynetworks
+    with smtp.Client(STRANGER) as c:       # a stranger: not in mynetworks
         c.command('MAIL FROM:<ann@sender.example>')
         check(c.command('RCPT TO:<joe@elsewhere.test>').code in (454, 554), 'strangers cannot relay')
         same(c.command('RCPT TO:<joe@example.test>').code, 250, 'a stranger to a known recipient')
@@ -102,7 +102,7 @@ def setup_postfix(lab):
     same(m.queued_pid(), 0, 'queued after undo')
     check(os.path.exists('/var/lib/holdfast/queue.db') and os.path.exists('/var/lib/holdfast/rules.db'),
           'queue and rules stay')
-    check(code(m, 'joe@example.test', where=('192.0.2.10', 25)) in (454, 554), 'Postfix no longer takes its mail')
+    check(code(m, 'joe@example.test', where=STRANGER) in (454, 554), 'Postfix no longer takes its mail')
     m.cli('setup', '--undo', '--yes', status=66)
 
     # And again: it is as before the undo, with what was held.

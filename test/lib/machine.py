@@ -11,7 +11,7 @@ network namespace of this process alone; nothing outside is touched, all is gone
         m.postfix()             # a Debian-like /etc/postfix with its chroot
         m.cli('setup', '--yes', ...)
 """
-import grp
+import ctypes
 import json
 import os
 import pwd
@@ -29,6 +29,7 @@ from .smtp import Client, Lost
 
 OVERLAID = ('/etc', '/var', '/usr')
 HOSTNAME = 'mx2.example.net'
+STRANGER = ('198.51.100.10', 25, '203.0.113.9')     # where to connect to, and from
 
 # As Debian's package makes it for an "Internet Site".
 MAIN_CF = '''\
@@ -73,14 +74,19 @@ class Machine:
         if os.geteuid() != 0 or not os.environ.get('HOLDFAST_NETWORK'):
             raise Skip('needs root (for a machine of its own)')
         self.lab, self.hostname, self.build = lab, hostname, lab.build
-        self.mounted = []
         self.dir = lab.mkdir('machine')
+        self._own_name()
         self._private_files()
         self._users()
         self.smtp = 25
         self.maillog = '/var/log/mail.log'
         self.log_socket = None
         self.syslog()
+
+    def _own_name(self):
+        if ctypes.CDLL(None, use_errno=True).unshare(0x04000000):      # CLONE_NEWUTS
+            raise Skip('needs a UTS namespace')
+        socket.sethostname(self.hostname)
 
     # --- files ----------------------------------------------------------------
     def _private_files(self):
@@ -110,12 +116,14 @@ class Machine:
                 os.unlink(leftover)
         os.unlink('/etc/resolv.conf')
         self.write('/etc/resolv.conf', 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n')
-        self.write('/etc/hosts', f'127.0.0.1 localhost\n::1 localhost\n192.0.2.10 {self.hostname} '
+        self.write('/etc/hosts', f'127.0.0.1 localhost\n::1 localhost\n198.51.100.10 {self.hostname} '
                    f'{self.hostname.split(".")[0]}\n')
         self.write('/etc/mailname', self.hostname + '\n')
         self.write('/etc/aliases', 'postmaster: root\n')
-        # An address of its own beside the loopback's.
-        run(['ip', 'address', 'add', '192.0.2.10/24', 'dev', 'lo'])
+        # An address of its own beside the loopback's; and a network to be a stranger from, on no interface,
+        # for what has an address of this host's is no stranger.
+        run(['ip', 'address', 'add', '198.51.100.10/24', 'dev', 'lo'])
+        run(['ip', 'route', 'add', 'local', '203.0.113.0/24', 'dev', 'lo'])
 
     def _private_devices(self):
         """/dev with a /dev/log of its own."""
@@ -235,6 +243,10 @@ class Machine:
     def queued_pid():
         """The process that answers on the control socket, 0 if none does."""
         return peer('/run/holdfast/control.sock')
+
+    @staticmethod
+    def milter_pid():
+        return max(peer('/var/spool/postfix/holdfast/milter.sock'), peer('/run/holdfast-mta/milter/milter.sock'))
 
     def held(self):
         return self.json('queue', 'count')[0]['messages']

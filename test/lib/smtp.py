@@ -23,7 +23,7 @@ class Reply:
 
 
 def connect(where, timeout=60):
-    """where: a port on 127.0.0.1, (host, port), or the path of a unix socket."""
+    """where: a port on 127.0.0.1, (host, port), (host, port, from which address), or the path of a unix socket."""
     try:
         if isinstance(where, str):
             s = socket.socket(socket.AF_UNIX)
@@ -32,7 +32,7 @@ def connect(where, timeout=60):
             return s
         if isinstance(where, int):
             where = ('127.0.0.1', where)
-        s = socket.create_connection(where, timeout)
+        s = socket.create_connection(where[:2], timeout, (where[2], 0) if len(where) > 2 else None)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return s
     except OSError as e:
