@@ -13,3 +13,4 @@ include test/unit/milter.mk
 include test/unit/tls.mk
 include test/unit/report.mk
 include test/unit/turn.mk
+include test/unit/setup.mk
