@@ -17,8 +17,14 @@ libcli_a_SOURCES += common/cli/file.c common/cli/file.h common/cli/plan.c common
 	common/cli/setup_daemons.c common/cli/setup_daemons.h common/cli/setup_holdfast.c \
 	common/cli/setup_holdfast.h common/cli/setup_mta.c common/cli/setup_postfix.c common/cli/setup_postfix.h \
 	common/cli/setup_postfix_plan.c common/cli/setup_rules.c common/cli/setup_rules.h \
-	common/cli/setup_sendmail.c common/cli/setup_sendmail.h common/cli/setup_undo.c \
+	common/cli/setup_sendmail.c common/cli/setup_sendmail.h common/cli/setup_size.c common/cli/setup_undo.c \
 	common/cli/words.c common/cli/words.h
+libcli_a_SOURCES += common/cli/doctor.c common/cli/doctor.h common/cli/doctor_cert.c common/cli/doctor_cert.h \
+	common/cli/doctor_disk.c common/cli/doctor_dns.c common/cli/doctor_dns.h common/cli/doctor_facts.c \
+	common/cli/doctor_mta.c common/cli/doctor_mx.c common/cli/doctor_name.c common/cli/doctor_primary.c \
+	common/cli/doctor_relay.c common/cli/doctor_self.c common/cli/doctor_sockets.c common/cli/doctor_state.c \
+	common/cli/doctor_sts.c common/cli/doctor_tlsa.c common/cli/talk.c common/cli/talk.h \
+	common/cli/talk_names.c common/cli/talk_private.h common/cli/talk_tls.c
 nodist_libcli_a_SOURCES = common/cli/holdfast_conf.h common/cli/sendmail_m4.h
 EXTRA_DIST += packaging/sendmail/holdfast.m4
 BUILT_SOURCES += common/cli/sendmail_m4.h
@@ -37,6 +43,7 @@ common/cli/holdfast_conf.h: common/cli/holdfast.conf
 
 bin_PROGRAMS += holdfast
 holdfast_SOURCES = common/cli/main.c
-holdfast_LDADD = libcli.a $(COMMON_LIBS)
+CLI_LIBS = libcli.a $(COMMON_LIBS) $(OPENSSL_LIBS) $(CURL_LIBS)
+holdfast_LDADD = $(CLI_LIBS)
 
 dist_man_MANS += packaging/man/holdfast.1

@@ -285,6 +285,20 @@ postfix_listens(const struct postfix *p, bool *chrooted)
 	return listens;
 }
 
+bool
+postfix_chrooted(const struct postfix *p, const char *name)
+{
+	bool chrooted = false;
+	struct words f;
+
+	for (size_t i = 0; i < p->services.n; i++) {
+		if (service(p, i, &f) && strcmp(f.v[0], name) == 0 && strcmp(f.v[1], "unix") == 0)
+			chrooted = f.v[4][0] == 'y';
+		words_clear(&f);
+	}
+	return chrooted;
+}
+
 const char *
 postfix_override(const struct postfix *p, const char *name)
 {

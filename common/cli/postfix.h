@@ -49,6 +49,7 @@ bool		 postfix_has_type(const struct postfix *, const char *type);
 const char	*postfix_override(const struct postfix *, const char *name);
 /* Does a server listen on port 25, and is it chrooted? */
 bool		 postfix_listens(const struct postfix *, bool *chrooted);
+bool		 postfix_chrooted(const struct postfix *, const char *service);	/* "lmtp" */
 
 /* --- what it means ------------------------------------------------------- */
 /* The socket of an element of smtpd_milters: "unix:x" of "{ unix:x, default_action=y }". Caller frees. */

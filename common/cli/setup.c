@@ -179,7 +179,7 @@ make_plan(struct setup *s, struct conf **old, struct conf **conf, struct plan *p
 	changed = plan->n > before && *old != NULL;
 	bool units;
 	setup_places_plan(&w, *conf, &units, plan);
-	setup_rules_plan((*conf)->rules_db, s->domain, s->ndomains, &domains, plan);
+	setup_rules_plan(*conf, s->domain, s->ndomains, &domains, plan);
 	if (domains.n == 0)
 		plan_problem(plan, "there is no domain to be backup MX for: --domain NAME --primary HOST");
 	setup_daemons_plan(*old, *conf, s->cli->conf_path, changed || units, s->start, plan);

@@ -18,6 +18,7 @@
 #include "common/cli/file.h"
 #include "common/cli/plan.h"
 #include "common/clock.h"
+#include "common/conf.h"
 #include "common/import.h"
 #include "common/rules.h"
 #include "common/rules_edit.h"
@@ -50,6 +51,7 @@ change_domain(struct setup_domain *d, bool add, char **why)
 
 	columns.primaries = d->primary;
 	columns.recipients = d->recipients;
+	columns.size_limit = d->size_limit;
 	if (rules_edit_open(d->rules_db, &e, why) != EDIT_OK)
 		return -1;
 	rc = failed(add ? rules_edit_domain_add(e, d->name, &columns, why)
@@ -212,8 +214,24 @@ plan_recipients(const struct ruleset *set, const struct rules_domain *is, struct
 		    "will refuse it later", d->name);
 }
 
+/* No larger mail is taken than the primary takes, if it can be asked now. */
 static void
-plan_domain(const struct ruleset *set, struct setup_domain *d, struct plan *plan)
+ask_size(const struct conf *conf, const struct rules_route *route, struct setup_domain *d,
+    struct plan *plan)
+{
+	uint64_t size = setup_primary_size(route, conf->hostname, conf->resolver);
+
+	if (size != 0 && size < conf->message_size_limit)
+		d->size_limit = xasprintf("%llu", (unsigned long long)size);
+	else if (size > conf->message_size_limit)
+		plan_note(plan, "%s: the primary takes messages of up to %llu bytes, Holdfast only %llu: set "
+		    "message_size_limit in holdfast.conf, and run setup again", d->name,
+		    (unsigned long long)size, (unsigned long long)conf->message_size_limit);
+}
+
+static void
+plan_domain(const struct conf *conf, const struct ruleset *set, struct setup_domain *d,
+    struct plan *plan)
 {
 	const struct rules_domain *is;
 	struct rules_route route;
@@ -230,9 +248,12 @@ plan_domain(const struct ruleset *set, struct setup_domain *d, struct plan *plan
 		rules_route_clear(&route);
 		return;
 	}
-	with = xasprintf("%s%s%s%s", d->primary != NULL ? " --primary " : "",
+	if (is == NULL && d->primary != NULL)
+		ask_size(conf, &route, d, plan);
+	with = xasprintf("%s%s%s%s%s%s", d->primary != NULL ? " --primary " : "",
 	    d->primary != NULL ? d->primary : "", d->recipients != NULL ? " --recipients " : "",
-	    d->recipients != NULL ? d->recipients : "");
+	    d->recipients != NULL ? d->recipients : "", d->size_limit != NULL ? " --size-limit " : "",
+	    d->size_limit != NULL ? d->size_limit : "");
 	if (is == NULL && d->primary == NULL)
 		plan_problem(plan, "%s: which is its primary? --primary HOST[:PORT]", d->name);
 	else if (is == NULL)
@@ -275,9 +296,10 @@ list_all(const char *rules_db, const struct ruleset *set, const struct setup_dom
 }
 
 void
-setup_rules_plan(const char *rules_db, struct setup_domain *d, size_t n, struct words *all,
+setup_rules_plan(const struct conf *conf, struct setup_domain *d, size_t n, struct words *all,
     struct plan *plan)
 {
+	const char *rules_db = conf->rules_db;
 	struct ruleset *set = NULL;
 	struct rules *rules = NULL;
 	char *why = NULL;
@@ -291,7 +313,7 @@ setup_rules_plan(const char *rules_db, struct setup_domain *d, size_t n, struct 
 	for (size_t i = 0; i < n; i++) {
 		free(d[i].rules_db);
 		d[i].rules_db = xstrdup(rules_db);
-		plan_domain(set, &d[i], plan);
+		plan_domain(conf, set, &d[i], plan);
 	}
 	list_all(rules_db, set, d, n, all);
 	ruleset_unref(&set);
@@ -307,6 +329,7 @@ setup_domain_clear(struct setup_domain *d)
 	free(d->recipients);
 	free(d->file);
 	free(d->rules_db);
+	free(d->size_limit);
 	if (d->list != NULL)
 		import_clear(d->list);
 	free(d->list);

@@ -25,5 +25,6 @@ const struct command *const cli_commands[] = {
 	&command_primary_release,
 	&command_flush,
 	&command_status,
+	&command_doctor,
 	NULL
 };

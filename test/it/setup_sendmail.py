@@ -52,6 +52,9 @@ def setup_sendmail(lab):
     same(sendmail.queued(), 0, 'messages that Sendmail kept')
     check(code(m, 'joe@elsewhere.test', where=STRANGER) in (450, 550), 'strangers cannot relay')
     same(code(m, 'joe@example.test', where=STRANGER), 250, 'a stranger to a known recipient')
+    ours = ('daemons', 'milter-socket', 'lmtp-socket', 'milters', 'relay-domains', 'own-domains', 'relay')
+    verdicts = m.json('doctor', *ours)
+    same([(v['check'], v['status']) for v in verdicts], [(name, 'ok') for name in ours], f'doctor: {verdicts}')
     m.primary.start()
     wait_until(lambda: len(m.primary.messages) == 2, 10, 'two messages at the primary')
 
@@ -90,6 +93,19 @@ def setup_sendmail(lab):
         f.write('mine.test\n')
     done = m.cli('setup', '--yes', '--domain', 'mine.test', '--primary', 'h', status=78)
     check('local-host-names' in done.stderr, done.stderr)
+    with open('/etc/mail/local-host-names', 'a') as f:
+        f.write('example.test\n')
+    check('example.test' in m.json('doctor', 'own-domains', check=False)[0]['text'], 'doctor sees it, too')
+    m.write('/etc/mail/holdfast-domains', 'example.test\n')
+    check('new.test' in m.json('doctor', 'relay-domains', check=False)[0]['text'], 'what Sendmail does not relay')
+    m.write('/etc/mail/holdfast-domains', 'example.test\nnew.test\n')
+    m.write('/etc/mail/sendmail.cf', now['/etc/mail/sendmail.cf'][3].decode().replace('F=T', 'F=R'))
+    check('F=T' in m.json('doctor', 'milters', check=False)[0]['text'], 'a filter that lets mail pass')
+    open_mc = now['/etc/mail/sendmail.mc'][3].decode().replace(
+        'MAILER_DEFINITIONS\n', "FEATURE(`promiscuous_relay')dnl\nMAILER_DEFINITIONS\n", 1)
+    m.write('/etc/mail/sendmail.cf', run(['m4', m.write(lab.path('open.mc'), open_mc)]).stdout)
+    check('OPEN RELAY' in m.json('doctor', 'relay', check=False)[0]['text'], 'an open relay')
+    m.write('/etc/mail/sendmail.cf', now['/etc/mail/sendmail.cf'][3].decode())
     m.write('/etc/mail/local-host-names', before['/etc/mail/local-host-names'][3].decode())
 
     while m.cli('setup', '--undo', '--yes', check=False).returncode == 0:

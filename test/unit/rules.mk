@@ -19,7 +19,7 @@ test_unit_t_rules_edit_row_SOURCES = test/unit/t_rules_edit_row.c test/unit/rule
 	test/unit/rulesdb.h
 test_unit_t_rules_edit_row_LDADD = $(UNIT_LIBS)
 test_unit_t_cli_rules_SOURCES = test/unit/t_cli_rules.c
-test_unit_t_cli_rules_LDADD = libcli.a $(UNIT_LIBS)
+test_unit_t_cli_rules_LDADD = $(CMOCKA_LIBS) $(CLI_LIBS)
 test_unit_t_rules_edit_SOURCES = test/unit/t_rules_edit.c test/unit/rulesdb.c test/unit/rulesdb.h
 test_unit_t_rules_edit_LDADD = $(UNIT_LIBS)
 test_unit_t_control_SOURCES = test/unit/t_control.c test/unit/player.c test/unit/player.h
@@ -27,7 +27,7 @@ test_unit_t_control_LDADD = $(UNIT_LIBS)
 test_unit_t_import_SOURCES = test/unit/t_import.c
 test_unit_t_import_LDADD = $(UNIT_LIBS)
 test_unit_t_cli_SOURCES = test/unit/t_cli.c test/unit/player.c test/unit/player.h
-test_unit_t_cli_LDADD = libcli.a $(UNIT_LIBS)
+test_unit_t_cli_LDADD = $(CMOCKA_LIBS) $(CLI_LIBS)
 endif
 
 # the command itself, by a script

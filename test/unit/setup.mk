@@ -4,7 +4,7 @@ setup_tests = test/unit/t_setup test/unit/t_setup_postfix
 check_PROGRAMS += $(setup_tests)
 TESTS += $(setup_tests)
 test_unit_t_setup_SOURCES = test/unit/t_setup.c
-test_unit_t_setup_LDADD = libcli.a $(UNIT_LIBS)
+test_unit_t_setup_LDADD = $(CMOCKA_LIBS) $(CLI_LIBS)
 test_unit_t_setup_postfix_SOURCES = test/unit/t_setup_postfix.c
-test_unit_t_setup_postfix_LDADD = libcli.a $(UNIT_LIBS)
+test_unit_t_setup_postfix_LDADD = $(CMOCKA_LIBS) $(CLI_LIBS)
 endif
