@@ -25,6 +25,6 @@ extern const struct command command_primary_list, command_primary_show,
 	    command_primary_history, command_primary_release;
 extern const struct command command_flush;
 extern const struct command command_status;
-extern const struct command command_setup, command_doctor;
+extern const struct command command_setup, command_doctor, command_drill;
 
 #endif

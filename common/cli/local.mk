@@ -19,6 +19,7 @@ libcli_a_SOURCES += common/cli/file.c common/cli/file.h common/cli/plan.c common
 	common/cli/setup_postfix_plan.c common/cli/setup_rules.c common/cli/setup_rules.h \
 	common/cli/setup_sendmail.c common/cli/setup_sendmail.h common/cli/setup_size.c common/cli/setup_undo.c \
 	common/cli/words.c common/cli/words.h
+libcli_a_SOURCES += common/cli/drill.c common/cli/drill.h common/cli/drill_queue.c common/cli/drill_send.c
 libcli_a_SOURCES += common/cli/doctor.c common/cli/doctor.h common/cli/doctor_cert.c common/cli/doctor_cert.h \
 	common/cli/doctor_disk.c common/cli/doctor_dns.c common/cli/doctor_dns.h common/cli/doctor_facts.c \
 	common/cli/doctor_mta.c common/cli/doctor_mx.c common/cli/doctor_name.c common/cli/doctor_primary.c \

@@ -26,5 +26,6 @@ const struct command *const cli_commands[] = {
 	&command_flush,
 	&command_status,
 	&command_doctor,
+	&command_drill,
 	NULL
 };

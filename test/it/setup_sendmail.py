@@ -58,6 +58,9 @@ def setup_sendmail(lab):
     m.primary.start()
     wait_until(lambda: len(m.primary.messages) == 2, 10, 'two messages at the primary')
 
+    same(m.json('drill', '--hold', '1s')[-1]['result'], 'delivered', 'a drill')
+    m.primary.messages.pop()
+
     # queued is away: Sendmail keeps the mail and brings it by its LMTP mailer.
     os.kill(m.queued_pid(), 15)
     wait_until(lambda: m.queued_pid() == 0, 20, 'queued to end')
