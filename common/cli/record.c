@@ -26,7 +26,7 @@
 
 struct record {
 	char	*folder;
-	char	*mta, *daemons, *time;
+	char	*mta, *time;
 	bool	 copied;	/* the files' bytes are there */
 };
 
@@ -78,7 +78,6 @@ record_of(char *folder)
 
 	r->folder = folder;
 	r->mta = xstrdup("");
-	r->daemons = xstrdup("");
 	return r;
 }
 
@@ -115,13 +114,6 @@ record_new(const char *all, const char *mta, char **why)
 	r->mta = xstrdup(mta);
 	r->time = xstrdup(stamp);
 	return r;
-}
-
-void
-record_set_daemons(struct record *r, const char *how)
-{
-	free(r->daemons);
-	r->daemons = xstrdup(how);
 }
 
 static json_t *
@@ -189,8 +181,8 @@ record_save(struct record *r, const struct plan *p, const char *state, char **wh
 
 	for (size_t i = 0; i < p->n; i++)
 		json_array_append_new(steps, step_json(&p->step[i]));
-	o = json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:o}", "version", 1, "state", state, "time", r->time,
-	    "program", "holdfast " PACKAGE_VERSION, "mta", r->mta, "daemons", r->daemons, "steps",
+	o = json_pack("{s:i,s:s,s:s,s:s,s:s,s:o}", "version", 1, "state", state, "time", r->time,
+	    "program", "holdfast " PACKAGE_VERSION, "mta", r->mta, "steps",
 	    steps);
 	text = json_dumps(o, JSON_INDENT(1));
 	json_decref(o);
@@ -279,9 +271,7 @@ read_plan(struct record *r, const json_t *o, struct plan *p, char **why)
 	const json_t *steps = json_object_get(o, "steps");
 
 	free(r->mta);
-	free(r->daemons);
 	r->mta = dup_member(o, "mta");
-	r->daemons = dup_member(o, "daemons");
 	r->time = dup_member(o, "time");
 	r->copied = true;
 	p->n = json_array_size(steps);
@@ -289,7 +279,7 @@ read_plan(struct record *r, const json_t *o, struct plan *p, char **why)
 	for (size_t i = 0; i < p->n; i++)
 		if (read_step(r, json_array_get(steps, i), i, &p->step[i], why) == -1)
 			return -1;
-	if (r->mta == NULL || r->daemons == NULL || r->time == NULL) {
+	if (r->mta == NULL || r->time == NULL) {
 		*why = xasprintf("%s/manifest.json is damaged", r->folder);
 		return -1;
 	}
@@ -377,12 +367,6 @@ record_mta(const struct record *r)
 }
 
 const char *
-record_daemons(const struct record *r)
-{
-	return r->daemons;
-}
-
-const char *
 record_folder(const struct record *r)
 {
 	return r->folder;
@@ -403,7 +387,6 @@ record_free(struct record **rp)
 		return;
 	free(r->folder);
 	free(r->mta);
-	free(r->daemons);
 	free(r->time);
 	free(r);
 	*rp = NULL;

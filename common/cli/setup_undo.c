@@ -17,6 +17,8 @@
 #include "common/cli/plan.h"
 #include "common/cli/record.h"
 #include "common/cli/setup.h"
+#include "common/conf.h"
+#include "common/control.h"
 
 static void
 print_what(const struct cli *c, const struct record *r, const struct plan *p)
@@ -60,6 +62,35 @@ report(const struct cli *c, const struct record *r, const struct words *left,
 	    left->n > 0 ? ", but for what is said above" : "");
 }
 
+static void
+on_count(void *arg, json_t *line)
+{
+	uint64_t *n = arg;
+
+	*n = (uint64_t)out_int(line, "messages");
+}
+
+/* Mail that waits is not lost, but nobody delivers it any more. */
+static void
+warn_of_mail(const struct setup *s)
+{
+	struct conf *conf;
+	struct control *control = NULL;
+	char *why = NULL;
+	uint64_t n = 0;
+
+	if ((conf = conf_load(s->cli->conf_path, &why)) != NULL &&
+	    (control = control_connect(conf->control_socket, &why)) != NULL)
+		json_decref(control_call(control, json_pack("{s:s}", "cmd", "queue.count"), on_count, NULL, &n,
+		    &why));
+	if (n > 0)
+		cli_note("%s in the queue: they stay there, and are delivered when Holdfast runs again; "
+		    "`holdfast flush' first, if you are in no hurry", out_count(n, "message is", "messages are"));
+	control_close(&control);
+	conf_free(&conf);
+	free(why);
+}
+
 int
 setup_undo(const struct setup *s)
 {
@@ -78,6 +109,7 @@ setup_undo(const struct setup *s)
 		return status;
 	}
 	print_what(s->cli, r, &p);
+	warn_of_mail(s);
 	if (s->dry_run)
 		status = EX_OK;
 	else if (!s->yes && !cli_confirm("Take it back?"))
