@@ -43,6 +43,15 @@ clock_wall_ms(void)
 	return now_ms(CLOCK_REALTIME);
 }
 
+int64_t
+clock_wall_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 /*
  * The two are not read in one moment. Whoever is stopped between them, for seconds
  * perhaps, or while somebody sets the clock, must not see a jump that was none: such readings are

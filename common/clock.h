@@ -11,6 +11,7 @@
 int64_t	clock_mono_ms(void);	/* never jumps; meaningless across a boot */
 int64_t	clock_wall(void);	/* seconds since the epoch; may jump */
 int64_t	clock_wall_ms(void);
+int64_t	clock_wall_us(void);
 /* Wall minus monotonic ms: changes when the wall clock is set, and only then. */
 int64_t	clock_offset_ms(void);
 

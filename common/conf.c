@@ -45,6 +45,7 @@ const struct conf_key conf_keys[] = {
 	{ "rules_db", CONF_PATH, STATE "/rules.db", 0, 0, AT(rules_db), false },
 	{ "state_db", CONF_PATH, STATE "/state.db", 0, 0, AT(state_db), false },
 	{ "queue_db", CONF_PATH, STATE "/queue.db", 0, 0, AT(queue_db), false },
+	{ "checks_dir", CONF_PATH, "", 0, 0, AT(checks_dir), true },
 	{ "store", CONF_STORE, "sqlite", 0, 0, AT(store), false },
 	{ "milter_listen", CONF_LISTEN, "unix:" SPOOL "/milter.sock", 0, 0, AT(milter_listen), false },
 	{ "lmtp_listen", CONF_LISTEN_LIST, "unix:" SPOOL "/queued.sock", 0, 0, AT(lmtp_listen), false },

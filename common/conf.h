@@ -30,6 +30,7 @@ struct conf {
 	char	*rules_db;
 	char	*state_db;
 	char	*queue_db;
+	char	*checks_dir;		/* of checks from outside; "": none */
 	char	*store;			/* "sqlite" */
 	/* sockets */
 	struct endpoint		milter_listen;

@@ -1,31 +1,25 @@
 /*
- * dns.c -- a context of libunbound, and look-ups that block their thread.
+ * dns.c -- a context of libunbound, and the questions that are put to it.
  *
  * libunbound resolves in a thread of its own and writes its answers to a pipe. Whoever reads
- * that pipe gets everybody's answers: of the threads that wait, one
- * leads (polls the pipe and hands the answers out), the others sleep; a leader that
- * has its own answer wakes the others, and one of them leads on. A program with
- * an event loop leaves the leading to the loop for good (dns_loop.c).
- *
- * Nothing here waits longer than it was told to: an answer that comes too late is
+ * that pipe gets everybody's answers: a thread that waits for one of its own (dns_wait.c), or an
+ * event loop for good (dns_loop.c). An answer that nobody wants any more is
  * thrown away by whoever reads it. An own fault is an answer DNS_FAILED (P3).
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "common/dns.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unbound.h>
 #include <unistd.h>
 
 #include "common/buf.h"
-#include "common/clock.h"
 #include "common/dns_private.h"
 #include "common/endpoint.h"
 #include "common/log.h"
@@ -96,8 +90,8 @@ on_result(void *arg, int error, struct ub_result *r)
 	finish = q->wanted && q->finish != NULL;
 	if (!q->wanted)
 		query_free(q);
-	else if (!finish)
-		(void)pthread_cond_broadcast(&dns->changed);
+	else if (q->waiter != NULL)
+		(void)pthread_cond_signal(q->waiter);
 	(void)pthread_mutex_unlock(&dns->lock);
 	/* Nobody else ends a query of the loop: this is its thread. */
 	if (finish)
@@ -124,8 +118,6 @@ dns_ask(struct dns_query *q, const char *name)
 	return true;
 }
 
-/* --- waiting for an answer ------------------------------------------------- */
-
 void
 dns_process(struct dns *dns)
 {
@@ -133,66 +125,6 @@ dns_process(struct dns *dns)
 
 	if (error != 0)
 		log_error("resolver: %s", ub_strerror(error));
-}
-
-static void
-lead(struct dns *dns, int64_t ms)	/* called and left with the lock held */
-{
-	struct pollfd p = { .fd = ub_fd(dns->ctx), .events = POLLIN };
-
-	dns->led = true;
-	(void)pthread_mutex_unlock(&dns->lock);
-	if (poll(&p, 1, (int)ms) > 0)
-		dns_process(dns);
-	(void)pthread_mutex_lock(&dns->lock);
-	dns->led = false;
-	(void)pthread_cond_broadcast(&dns->changed);
-}
-
-static void
-follow(struct dns *dns, int64_t ms)
-{
-	struct timespec until;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(ms / 1000);
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	(void)pthread_cond_timedwait(&dns->changed, &dns->lock, &until);
-}
-
-void
-dns_resolve_within(struct dns *dns, const char *name, enum dns_type type, int64_t ms,
-    struct dns_answer *a)
-{
-	struct dns_query *q = dns_query_new(dns, type);
-	int64_t left, deadline = clock_mono_ms() + ms;
-
-	(void)dns_ask(q, name);
-	(void)pthread_mutex_lock(&dns->lock);
-	while (!q->answered && (left = deadline - clock_mono_ms()) > 0) {
-		if (dns->led)
-			follow(dns, left);
-		else
-			lead(dns, left);
-	}
-	if (q->answered) {
-		*a = q->answer;
-		memset(&q->answer, 0, sizeof(q->answer));
-	} else {
-		dns_fail(a, "the name servers do not answer");
-	}
-	(void)pthread_mutex_unlock(&dns->lock);
-	dns_query_leave(q);
-}
-
-void
-dns_resolve(struct dns *dns, const char *name, enum dns_type type, struct dns_answer *a)
-{
-	dns_resolve_within(dns, name, type, DNS_TIMEOUT, a);
 }
 
 /* --- the context ----------------------------------------------------------- */
@@ -251,30 +183,59 @@ set_anchor(struct ub_ctx *ctx, const char *anchor, char **why)
 	return 0;
 }
 
+struct option {
+	const char	*name, *value;
+};
+
 /*
  * libunbound's defaults are those of a large resolver. Ours serves one program that wants to
  * know soon that a name or a server is back: failures are remembered for seconds.
  */
-static int
-set_options(struct ub_ctx *ctx, char **why)
-{
-	static const char *const options[][2] = {
-		{ "do-not-query-localhost:", "no" },
-		{ "unblock-lan-zones:", "yes" },
-		{ "insecure-lan-zones:", "yes" },
-		{ "infra-host-ttl:", "10" },
-		{ "infra-cache-max-rtt:", "3000" },
-		{ "cache-max-ttl:", "86400" },
-		{ "cache-max-negative-ttl:", "60" },
-		{ "val-bogus-ttl:", "10" },
-		{ "qname-minimisation:", "no" },
-	};
+static const struct option options[] = {
+	{ "do-not-query-localhost:", "no" },
+	{ "unblock-lan-zones:", "yes" },
+	{ "insecure-lan-zones:", "yes" },
+	{ "infra-host-ttl:", "10" },
+	{ "infra-cache-max-rtt:", "3000" },
+	{ "cache-max-ttl:", "86400" },
+	{ "cache-max-negative-ttl:", "60" },
+	{ "val-bogus-ttl:", "10" },
+	{ "qname-minimisation:", "no" },
+	/*
+	 * Questions on their way at a time; what is beyond waits for a socket. By its default of 16
+	 * one zone whose servers are dead would hold up everything else for seconds.
+	 */
+	{ "outgoing-range:", "1024" },
+};
 
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		/* An older libunbound does not know all of them, and works without. */
-		if (ub_ctx_set_option(ctx, options[i][0], options[i][1]) != 0)
-			log_debug("resolver: no option %s", options[i][0]);
-	}
+/*
+ * Many questions at once that may all remain without an answer. Each is sent twice at most, after 0 and
+ * 1.5 s, and given up after 3 s. By default it would be eight times: a name server that
+ * lets one client wait for no more than a thousand answers (unbound's wait-limit) stops listening to us then.
+ */
+static const struct option list_options[] = {
+	{ "infra-cache-min-rtt:", "1500" },
+	{ "outbound-msg-retry:", "1" },
+	/* The name server that we ask is not held to be dead because a list is. */
+	{ "infra-cache-max-rtt:", "120000" },
+	{ "infra-host-ttl:", "1" },
+};
+
+static void
+set_options(struct ub_ctx *ctx, const struct option *v, size_t n)
+{
+	/* An older libunbound does not know all of them, and works without. */
+	for (size_t i = 0; i < n; i++)
+		if (ub_ctx_set_option(ctx, v[i].name, v[i].value) != 0)
+			log_debug("resolver: no option %s", v[i].name);
+}
+
+static int
+set_up(struct ub_ctx *ctx, bool lists, char **why)
+{
+	set_options(ctx, options, sizeof(options) / sizeof(options[0]));
+	if (lists)
+		set_options(ctx, list_options, sizeof(list_options) / sizeof(list_options[0]));
 	if (ub_ctx_debugout(ctx, NULL) != 0 || ub_ctx_async(ctx, 1) != 0) {
 		*why = xstrdup("resolver: cannot set up libunbound");
 		return -1;
@@ -282,25 +243,21 @@ set_options(struct ub_ctx *ctx, char **why)
 	return 0;
 }
 
-struct dns *
-dns_new(const char *server, const char *anchor, char **why)
+static struct dns *
+make(const char *server, const char *anchor, bool lists, char **why)
 {
 	struct dns *dns = xcalloc(1, sizeof(*dns));
-	pthread_condattr_t monotonic;
 	int error;
 
 	TAILQ_INIT(&dns->queries);
+	TAILQ_INIT(&dns->waiters);
 	(void)pthread_mutex_init(&dns->lock, NULL);
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&dns->changed, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
 	dns->ctx = ub_ctx_create();
 	if (dns->ctx == NULL) {
 		*why = xstrdup("resolver: out of memory or descriptors");
 		goto fail;
 	}
-	if (set_options(dns->ctx, why) == -1 || set_server(dns->ctx, server, why) == -1 ||
+	if (set_up(dns->ctx, lists, why) == -1 || set_server(dns->ctx, server, why) == -1 ||
 	    set_anchor(dns->ctx, anchor, why) == -1)
 		goto fail;
 	/* This makes libunbound read its files now. It serves `test.' itself, as empty, unless told not to. */
@@ -316,6 +273,18 @@ fail:
 	return NULL;
 }
 
+struct dns *
+dns_new(const char *server, const char *anchor, char **why)
+{
+	return make(server, anchor, false, why);
+}
+
+struct dns *
+dns_new_for_lists(const char *server, char **why)
+{
+	return make(server, "", true, why);
+}
+
 void
 dns_free(struct dns **dnsp)
 {
@@ -327,9 +296,10 @@ dns_free(struct dns **dnsp)
 	if (dns->detach != NULL)
 		dns->detach(dns);
 	ub_ctx_delete(dns->ctx);	/* ends its thread, forgets what it was asked */
-	while ((q = TAILQ_FIRST(&dns->queries)) != NULL)
+	while ((q = TAILQ_FIRST(&dns->queries)) != NULL) {
+		assert(!q->wanted || q->finish != NULL);	/* a thread's, neither finished nor dropped */
 		query_free(q);
-	(void)pthread_cond_destroy(&dns->changed);
+	}
 	(void)pthread_mutex_destroy(&dns->lock);
 	free(dns);
 	*dnsp = NULL;

@@ -54,7 +54,12 @@ struct dns_answer {
  * secure then, and nothing bogus. NULL and *why (malloc'd) on a bad file or no memory. Call after fork().
  */
 struct dns	*dns_new(const char *server, const char *anchor, char **why);
-/* No call-back comes any more. No thread may be in dns_resolve(). */
+/* … for many questions at once that may all remain without an answer: each is given up after 3 s. */
+struct dns	*dns_new_for_lists(const char *server, char **why);
+/*
+ * No call-back comes any more. No thread may be in dns_resolve() or dns_finish(), and what was begun
+ * by dns_begin() must be finished or dropped.
+ */
 void		 dns_free(struct dns **);
 
 /* Not on the loop's own thread once dns_attach() was called: the loop brings the answers. */
@@ -63,6 +68,16 @@ void		 dns_resolve(struct dns *, const char *name, enum dns_type, struct dns_ans
 void		 dns_resolve_within(struct dns *, const char *name, enum dns_type, int64_t ms,
 		    struct dns_answer *);
 void		 dns_answer_clear(struct dns_answer *);
+
+/*
+ * Ask now, wait later: many questions at once, by one thread. The answer may lie ready for any
+ * time. dns_begin() does not wait; dns_finish() waits at most ms milliseconds (0: takes what is there
+ * already, within 10 ms) and says whether *answer is filled; *query is NULL then, else it can be
+ * finished again. One thread at a time for a query; never dns_cancel().
+ */
+struct dns_query *dns_begin(struct dns *, const char *name, enum dns_type);
+bool		 dns_finish(struct dns_query **, int64_t ms, struct dns_answer *answer);
+void		 dns_drop(struct dns_query **);		/* the answer is not wanted any more */
 
 void		 dns_attach(struct dns *, struct event_base *);	/* once, before dns_start() */
 typedef void	 dns_cb(void *arg, const struct dns_answer *);	/* lent during the call */

@@ -28,7 +28,8 @@ struct dns_query {
 	bool			 wanted;
 	bool			 answered;
 	struct dns_answer	 answer;
-	void			(*finish)(struct dns_query *);	/* the loop's; NULL: a thread waits */
+	void			(*finish)(struct dns_query *);	/* the loop's; NULL: a thread's */
+	pthread_cond_t		*waiter;	/* of the thread that waits for it now; NULL: none */
 
 	dns_cb			*cb;		/* dns_loop.c */
 	void			*arg;
@@ -36,11 +37,17 @@ struct dns_query {
 	struct event		*timer;
 };
 
+/* A thread that waits while another one reads the pipe. */
+struct dns_waiter {
+	pthread_cond_t		 ready;
+	TAILQ_ENTRY(dns_waiter)	 link;
+};
+
 struct dns {
 	struct ub_ctx		*ctx;
 	pthread_mutex_t		 lock;
-	pthread_cond_t		 changed;	/* an answer came, or nobody waits on the descriptor */
-	bool			 led;		/* a thread (the loop's for good) waits on it */
+	TAILQ_HEAD(, dns_waiter) waiters;	/* one of them leads when nobody does */
+	bool			 led;		/* a thread (the loop's for good) reads the pipe */
 	TAILQ_HEAD(, dns_query)	 queries;
 	struct event		*readable;	/* dns_loop.c */
 	struct event_base	*base;
@@ -52,7 +59,7 @@ bool	dns_ask(struct dns_query *, const char *name);
 struct dns_query *dns_query_new(struct dns *, enum dns_type);
 /* Frees it, or leaves that to the answer that is still to come. */
 void	dns_query_leave(struct dns_query *);
-void	dns_process(struct dns *);	/* takes the answers that are there */
+void	dns_process(struct dns *);	/* takes the answers that are there; without the lock */
 void	dns_fail(struct dns_answer *, const char *why);
 
 /* dns_rdata.c: what libunbound says, in our words; copies. */

@@ -43,7 +43,7 @@ static struct {
 	char		host[256];
 	enum log_dest	dest;
 	bool		journal;	/* standard error is the journal's */
-	bool		verbose;
+	bool		verbose, quiet;
 } log_conf = { .ident = "holdfast", .host = "localhost", .dest = LOG_TO_STDERR };
 
 /* $JOURNAL_STREAM is "DEVICE:INODE" of the stream that the journal gave us (systemd.exec(5)). */
@@ -80,6 +80,12 @@ void
 log_set_verbose(bool on)
 {
 	log_conf.verbose = on;
+}
+
+void
+log_set_quiet(bool on)
+{
+	log_conf.quiet = on;
 }
 
 /* How many bytes at s may pass as they are: a printable character of ASCII or UTF-8, else 0. */
@@ -223,6 +229,8 @@ log_info(const char *fmt, ...)
 {
 	va_list ap;
 
+	if (log_conf.quiet)
+		return;
 	va_start(ap, fmt);
 	emit(LOG_INFO, "", fmt, ap);
 	va_end(ap);

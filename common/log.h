@@ -18,6 +18,7 @@ enum log_dest { LOG_TO_STDERR, LOG_TO_SYSLOG };
 /* Ident is e.g. "holdfast/queued" (the form that pflogsumm and fail2ban expect). */
 void	log_open(const char *ident, enum log_dest);
 void	log_set_verbose(bool);			/* let log_debug through */
+void	log_set_quiet(bool);			/* keep log_info back, too */
 
 void	log_debug(const char *, ...) __attribute__((format(printf, 1, 2)));
 void	log_info(const char *, ...) __attribute__((format(printf, 1, 2)));

@@ -4,7 +4,8 @@
  * An expression of the operator's meets a subject of a stranger's. What would backtrack for
  * minutes is cut off after a number of steps that is the same on every machine. The interpreter
  * and not the JIT: the latter counts other steps, and needs memory that is writable and executable,
- * which a hardened service forbids.
+ * which a hardened service forbids. Bytes and not characters: a header in whatever 8-bit character
+ * set is to be matched, too, and UTF-8 in an expression matches itself.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -40,8 +41,8 @@ pattern_new(const char *text, int whole, char **why)
 	}
 	p = xcalloc(1, sizeof(*p));
 	p->code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_CASELESS |
-	    PCRE2_NEVER_BACKSLASH_C | (whole ? PCRE2_ANCHORED | PCRE2_ENDANCHORED : 0u), &error, &at,
-	    NULL);
+	    PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP |
+	    (whole ? PCRE2_ANCHORED | PCRE2_ENDANCHORED : 0u), &error, &at, NULL);
 	if (p->code == NULL) {
 		(void)pcre2_get_error_message(error, said, sizeof(said));
 		*why = xasprintf("%s (at character %zu)", (const char *)said, at + 1);

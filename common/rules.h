@@ -176,5 +176,9 @@ char		*rules_destination(const struct rules_route *, const char *domain);
  */
 enum rules_answer ruleset_recipient(const struct ruleset *, const char *address, int64_t now,
 		    const struct rules_domain **domain, const char **how);
+/* Lends the pattern that decides about this address if the list does not; NULL: none does. */
+const char	*ruleset_recipient_pattern(const struct ruleset *, const char *address, bool *accept);
+/* Is the list too old for its "no" to be believed? */
+bool		 rules_list_stale(const struct rules_domain *, int64_t now);
 
 #endif

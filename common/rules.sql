@@ -294,8 +294,8 @@ CREATE TABLE list (
 		CONSTRAINT "list.scope must be lower case, without blanks"
 			CHECK (typeof(scope) = 'text' AND scope = lower(scope)
 			    AND scope NOT GLOB '*[ ,]*'),
-	-- 'allow': what is skipped, apart by blanks: limits helo sender sender_domain spoof
-	-- spf dnsbl greylist header spam virus plugin. Never the recipient.
+	-- 'allow': what is skipped, apart by blanks: limits helo sender spoof sender_domain
+	-- spf dnsbl plugin greylist header virus spam. Never the recipient.
 	checks		TEXT NOT NULL DEFAULT ''
 		CONSTRAINT "list.checks must say what `allow' skips, and goes with nothing else"
 			CHECK (typeof(checks) = 'text' AND (action = 'allow') = (trim(checks) <> '')),
@@ -312,9 +312,9 @@ CREATE TABLE list (
 );
 
 INSERT INTO list (action, field, value, checks, note) VALUES
-	('allow', 'client', '127.0.0.0/8', 'limits helo sender sender_domain spoof spf dnsbl greylist',
+	('allow', 'client', '127.0.0.0/8', 'limits helo sender spoof sender_domain spf dnsbl greylist',
 	    'this host'),
-	('allow', 'client', '::1', 'limits helo sender sender_domain spoof spf dnsbl greylist',
+	('allow', 'client', '::1', 'limits helo sender spoof sender_domain spf dnsbl greylist',
 	    'this host');
 
 -- Rate limits: token buckets. Of the rows with the same `what' and `per' the one with

@@ -67,7 +67,7 @@ act_of(const char *word)
 }
 
 /* Room for one more at the end of an array. */
-#define GROW(v, n)	((v) = xrealloc((v), (n) + 1, sizeof(*(v))), \
+#define GROW(v, n)	((v) = rules_grow((v), (n), sizeof(*(v))), \
 			    memset(&(v)[n], 0, sizeof(*(v))), &(v)[(n)++])
 
 /* "list deny client 192.0.2.0/24", with its scope if it has one. */

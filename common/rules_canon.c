@@ -91,12 +91,9 @@ verdict(char **value, unsigned allowed, char **why)
 static int
 domain(const char *column, char **value, char **why)
 {
-	size_t len = strlen(*value);
 	const char *reason;
 
-	addr_lower(*value);
-	if (len > 1 && (*value)[len - 1] == '.')
-		(*value)[len - 1] = '\0';
+	rules_key_lower(*value);
 	if (rules_name_check(*value, &reason) == -1)
 		return rules_canon_bad(why, column, "`%s': %s", *value, reason);
 	return 0;
@@ -125,7 +122,7 @@ address(const char *column, char **value, char **why)
 
 	if (addr_parse_mailbox(*value, ADDR_UTF8, &reason) != ADDR_OK)
 		return rules_canon_bad(why, column, "`%s' is not an address: %s", *value, reason);
-	addr_lower(*value);
+	rules_key_lower(*value);
 	return 0;
 }
 
@@ -156,9 +153,9 @@ rules_canon_scope(char **value, char **why)
 static int
 helo(const char *column, char **value, char **why)
 {
-	addr_lower(*value);
-	if (strpbrk(*value, " \t") != NULL)
-		return rules_canon_bad(why, column, "`%s' has blanks", *value);
+	rules_key_lower(*value);
+	if (**value == '\0' || strpbrk(*value, " \t") != NULL)
+		return rules_canon_bad(why, column, "`%s' is empty or has blanks", *value);
 	return 0;
 }
 
@@ -269,11 +266,9 @@ rules_canon_dnsbl(char **v, char **why)
 
 	if (domain("zone", &v[0], why) == -1 || one_of("what", v[1], whats, why) == -1)
 		return -1;
-	for (char *p = v[2]; *p != '\0'; p++)
-		if (*p == ',')
-			*p = ' ';
 	if (rules_codes_parse(v[2], &codes, &n, &reason) == -1)
 		return rules_canon_why(why, "codes", reason);
+	replace(&v[2], rules_codes_format(codes, n));
 	free(codes);
 	if (verdict(&v[3], 1u << RULES_SCORE | 1u << RULES_GREYLIST | 1u << RULES_DEFER |
 	    1u << RULES_REJECT, why) == -1)

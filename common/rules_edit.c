@@ -19,6 +19,7 @@
 #include "common/addr.h"
 #include "common/buf.h"
 #include "common/rules_edit_db.h"
+#include "common/rules_history.h"
 #include "common/rules_route.h"
 
 /* --- domains ------------------------------------------------------------- */
@@ -27,8 +28,28 @@ static const char *const domain_columns[] = { "primaries", "recipients", "schedu
 	"tls_name", "tls_ca", "tls_pin", "source", "client", "concurrency", "message_rate",
 	"bounce", "delivery_id", "size_limit", "case_sensitive", "delimiter", "catch_all",
 	"list_max_age", NULL };
+/* A name is a domain's or an alias's. */
+static enum rules_edit_result
+no_alias(struct rules_edit *e, const char *name, char **why)
+{
+	sqlite3_stmt *st = NULL;
+	enum rules_edit_result r = rules_edit_prepare(e,
+	    "SELECT domain FROM alias_domain WHERE name = ?1", &st, why);
+
+	if (r == EDIT_OK) {
+		(void)sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+		if (sqlite3_step(st) == SQLITE_ROW) {
+			*why = xasprintf("`%s' is an alias of %s; remove that first (rule remove "
+			    "alias_domain %s)", name, (const char *)sqlite3_column_text(st, 0), name);
+			r = EDIT_EXISTS;
+		}
+	}
+	(void)sqlite3_finalize(st);
+	return r;
+}
+
 static const struct rules_edit_table domain_table = {
-	RULES_DOMAIN, "domain", "name", "domain", domain_columns
+	RULES_DOMAIN, "domain", "name", "domain", domain_columns, no_alias
 };
 
 /* Lower case, without a dot at the end; NULL with *why if it is no domain. */
@@ -342,6 +363,9 @@ import_list(struct rules_edit *e, const char *domain, struct rules_edit_import *
 	    (r = rules_edit_prepare(e, REMOVE_SQL, &del, why)) == EDIT_OK &&
 	    (r = merge(e, domain, buf_str(&old), im->before, im, add, del, why)) == EDIT_OK)
 		r = mark_imported(e, domain, im, why);
+	/* A list that comes every night and is the same every night is no change. */
+	if (r == EDIT_OK && im->added + im->removed > 0)
+		r = rules_history_import(e, domain, im->before, im->n, why);
 out:
 	(void)sqlite3_finalize(add);
 	(void)sqlite3_finalize(del);

@@ -143,13 +143,14 @@ whoever(void)
 	return both;
 }
 
-/* Who is at it, and what belongs together. */
+/* Who is at it, and what belongs together. Without the row there would be no history. */
 static enum rules_edit_result
 sign(struct rules_edit *e, char **why)
 {
 	sqlite3_stmt *st = NULL;
-	enum rules_edit_result r = rules_edit_prepare(e, "UPDATE editor SET who = ?1, batch ="
-	    " (SELECT coalesce(max(batch), 0) + 1 FROM history)", &st, why);
+	enum rules_edit_result r = rules_edit_prepare(e, "INSERT INTO editor (id, who, batch)"
+	    " VALUES (1, ?1, (SELECT coalesce(max(batch), 0) + 1 FROM history))"
+	    " ON CONFLICT (id) DO UPDATE SET who = excluded.who, batch = excluded.batch", &st, why);
 
 	if (e->who == NULL)
 		e->who = whoever();
@@ -168,21 +169,25 @@ rules_edit_begin(struct rules_edit *e, char **why)
 	enum rules_edit_result r = rules_edit_exec(e, "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON",
 	    why);
 
-	if (r == EDIT_OK && (r = sign(e, why)) != EDIT_OK)
-		(void)sqlite3_exec(e->db, "ROLLBACK", NULL, NULL, NULL);
-	return r;
+	if (r == EDIT_OK)
+		r = sign(e, why);
+	return r == EDIT_OK ? r : rules_edit_finish(e, r, why);
 }
+
+/* The oldest go, but of what was changed together all or nothing: half of it cannot be undone. */
+static const char prune[] =
+    "DELETE FROM history WHERE id <= (SELECT max(id) - " STRING(RULES_HISTORY_MAX) " FROM history)"
+    " AND (batch IS NULL OR batch IS NOT (SELECT batch FROM history WHERE batch IS NOT NULL AND id >"
+    " (SELECT max(id) - " STRING(RULES_HISTORY_MAX) " FROM history) ORDER BY id LIMIT 1))";
 
 /* Commits if all went well, else takes everything back. Returns r or why the commit failed. */
 enum rules_edit_result
 rules_edit_finish(struct rules_edit *e, enum rules_edit_result r, char **why)
 {
-	static const char last[] = "UPDATE editor SET who = 'sql', batch = NULL;"
-	    "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - " STRING(RULES_HISTORY_MAX)
-	    "; COMMIT";
-
 	if (r == EDIT_OK)
-		r = rules_edit_exec(e, last, why);
+		r = rules_edit_exec(e, prune, why);
+	if (r == EDIT_OK)
+		r = rules_edit_exec(e, "UPDATE editor SET who = 'sql', batch = NULL; COMMIT", why);
 	if (r != EDIT_OK && sqlite3_get_autocommit(e->db) == 0)
 		(void)sqlite3_exec(e->db, "ROLLBACK", NULL, NULL, NULL);
 	return r;
@@ -220,6 +225,30 @@ rules_edit_read_frame(struct rules_edit *e, char **why)
 		break;
 	}
 	return EDIT_BAD;
+}
+
+void
+rules_edit_blame(struct rules_edit *e, char **why)
+{
+	char *before = NULL, *reason = *why;
+
+	if (rules_edit_read_frame(e, &before) == EDIT_BAD && strcmp(before, reason) == 0) {
+		*why = xasprintf("a row that was there before is refused, and must be put right or removed "
+		    "first: %s", reason);
+		free(reason);
+	}
+	free(before);
+}
+
+enum rules_edit_result
+rules_edit_finish_frame(struct rules_edit *e, enum rules_edit_result r, char **why)
+{
+	bool refused = r == EDIT_OK && (r = rules_edit_read_frame(e, why)) == EDIT_BAD;
+
+	r = rules_edit_finish(e, r, why);
+	if (refused)
+		rules_edit_blame(e, why);
+	return r;
 }
 
 /* --- the file ------------------------------------------------------------ */
@@ -264,6 +293,41 @@ name_path(const char *path, enum rules_edit_result r, char **why)
 		free(reason);
 	}
 	return r;
+}
+
+enum rules_edit_result
+rules_edit_open_read(const char *path, struct rules_edit *e, char **why)
+{
+	enum rules_edit_result r = EDIT_OK;
+
+	memset(e, 0, sizeof(*e));
+	if (sqlite3_open_v2(path, &e->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+		r = rules_edit_failed(e, why);
+	else {
+		(void)sqlite3_db_config(e->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+		(void)sqlite3_db_config(e->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+		(void)sqlite3_busy_timeout(e->db, WRITE_WAIT_MS);
+		switch (rules_read_identity(e->db, why)) {
+		case RULES_READ_OK:
+			break;
+		case RULES_READ_BUSY:
+			r = EDIT_BUSY;
+			break;
+		case RULES_READ_REFUSED:
+			r = EDIT_FAULT;
+			break;
+		}
+	}
+	if (r != EDIT_OK)
+		rules_edit_close_read(e);
+	return name_path(path, r, why);
+}
+
+void
+rules_edit_close_read(struct rules_edit *e)
+{
+	(void)sqlite3_close(e->db);
+	e->db = NULL;
 }
 
 enum rules_edit_result

@@ -37,8 +37,16 @@ enum rules_edit_result	rules_edit_read_back(struct rules_edit *, enum rules_tabl
 
 /* Does everything but the recipients fit together? */
 enum rules_edit_result	rules_edit_read_frame(struct rules_edit *, char **why);
+/* After a change that failed by that was taken back: was the row refused before? Then *why says so. */
+void			rules_edit_blame(struct rules_edit *, char **why);
+/* Both, and finishing, in one. */
+enum rules_edit_result	rules_edit_finish_frame(struct rules_edit *, enum rules_edit_result, char **why);
 /* The schema as it is now, with what keeps the history. */
 enum rules_edit_result	rules_edit_schema(struct rules_edit *, char **why);
+
+/* To read rows as they stand, waiting for a writer; *why has the path in front. */
+enum rules_edit_result	rules_edit_open_read(const char *path, struct rules_edit *, char **why);
+void			rules_edit_close_read(struct rules_edit *);
 
 /* A table that is written row by row. All names come from the code. */
 struct rules_edit_table {
@@ -46,6 +54,8 @@ struct rules_edit_table {
 	const char		*name, *key;	/* "domain", "name" */
 	const char		*what;		/* "domain", for sentences */
 	const char *const	*column;	/* NULL ends */
+	/* What else must hold once the row is there; NULL: nothing. */
+	enum rules_edit_result	(*check)(struct rules_edit *, const char *key, char **why);
 };
 /* INSERT or UPDATE: value[i] for column[i], NULL: not this one. Reads the row back. */
 enum rules_edit_result	rules_edit_row(struct rules_edit *, const struct rules_edit_table *,

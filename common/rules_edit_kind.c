@@ -10,6 +10,7 @@
 #include "common/buf.h"
 #include "common/rules_edit_db.h"
 #include "common/rules_kind.h"
+#include "common/utf8.h"
 
 /* WHERE "zone" = ?1 AND … */
 static void
@@ -17,6 +18,13 @@ put_where(struct buf *sql, const struct rules_kind *k)
 {
 	for (size_t i = 0; i < k->nkeys; i++)
 		buf_printf(sql, "%s\"%s\" = ?%zu", i == 0 ? " WHERE " : " AND ", k->column[i].name, i + 1);
+}
+
+static enum rules_edit_result
+missing(const struct rules_kind *k, size_t column, char **why)
+{
+	*why = xasprintf("%s: %s is needed: %s", k->name, k->column[column].name, k->column[column].help);
+	return EDIT_BAD;
 }
 
 /* The row under the key in value; what it has where value has NULL. *there: was there one? */
@@ -27,6 +35,7 @@ complete(struct rules_edit *e, const struct rules_kind *k, char **value, bool *t
 	struct buf sql = BUF_INIT;
 	sqlite3_stmt *st = NULL;
 	enum rules_edit_result r;
+	int rc;
 
 	for (size_t i = 0; i < n; i++)
 		buf_printf(&sql, "%s\"%s\"", i == 0 ? "SELECT " : ", ", k->column[i].name);
@@ -38,20 +47,19 @@ complete(struct rules_edit *e, const struct rules_kind *k, char **value, bool *t
 		return r;
 	for (size_t i = 0; i < k->nkeys; i++)
 		(void)sqlite3_bind_text(st, (int)i + 1, value[i], -1, SQLITE_STATIC);
-	*there = sqlite3_step(st) == SQLITE_ROW;
-	for (size_t i = k->nkeys; i < n; i++) {
+	rc = sqlite3_step(st);
+	*there = rc == SQLITE_ROW;
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		r = rules_edit_failed(e, why);
+	for (size_t i = k->nkeys; r == EDIT_OK && i < n; i++) {
 		if (value[i] != NULL)
 			continue;
 		if (*there)
 			value[i] = xstrdup((const char *)sqlite3_column_text(st, (int)i));
 		if (value[i] == NULL && k->column[i].initial != NULL)
 			value[i] = xstrdup(k->column[i].initial);
-		if (value[i] == NULL) {
-			*why = xasprintf("%s: %s is needed: %s", k->name, k->column[i].name,
-			    k->column[i].help);
-			r = EDIT_BAD;
-			break;
-		}
+		if (value[i] == NULL)
+			r = missing(k, i, why);
 	}
 	(void)sqlite3_finalize(st);
 	return r;
@@ -92,22 +100,21 @@ enum rules_edit_result
 rules_kind_each(const char *path, const struct rules_kind *k, rules_kind_fn *fn, void *arg, char **why)
 {
 	const char *value[RULES_COLUMNS_MAX];
-	struct rules_edit e = { .db = NULL };
+	struct rules_edit e;
 	struct buf sql = BUF_INIT;
 	sqlite3_stmt *st = NULL;
-	enum rules_edit_result r;
+	enum rules_edit_result r = rules_edit_open_read(path, &e, why);
 	size_t n = rules_kind_ncolumns(k);
 	int rc = SQLITE_DONE;
 
+	if (r != EDIT_OK)
+		return r;
 	for (size_t i = 0; i < n; i++)
 		buf_printf(&sql, "%s\"%s\"", i == 0 ? "SELECT " : ", ", k->column[i].name);
 	buf_printf(&sql, " FROM \"%s\" ORDER BY 1", k->name);
 	for (size_t i = 1; i < k->nkeys; i++)
 		buf_printf(&sql, ", %zu", i + 1);
-	if (sqlite3_open_v2(path, &e.db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
-		r = rules_edit_failed(&e, why);
-	else
-		r = rules_edit_prepare(&e, buf_str(&sql), &st, why);
+	r = rules_edit_prepare(&e, buf_str(&sql), &st, why);
 	while (r == EDIT_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		for (size_t i = 0; i < n; i++) {
 			value[i] = (const char *)sqlite3_column_text(st, (int)i);
@@ -119,7 +126,7 @@ rules_kind_each(const char *path, const struct rules_kind *k, rules_kind_fn *fn,
 	if (r == EDIT_OK && rc != SQLITE_DONE)
 		r = rules_edit_failed(&e, why);
 	(void)sqlite3_finalize(st);
-	(void)sqlite3_close(e.db);
+	rules_edit_close_read(&e);
 	buf_free(&sql);
 	return r;
 }
@@ -140,20 +147,31 @@ bad(const struct rules_kind *k, char *reason, char **why)
 	return EDIT_BAD;
 }
 
+/* History and JSON have no other text. */
+static enum rules_edit_result
+check_text(const struct rules_kind *k, const char *const *given, char **why)
+{
+	for (size_t i = 0; i < rules_kind_ncolumns(k); i++)
+		if (given[i] != NULL && !utf8_valid(given[i], strlen(given[i]))) {
+			*why = xasprintf("%s: %s: not valid UTF-8", k->name, k->column[i].name);
+			return EDIT_BAD;
+		}
+	return EDIT_OK;
+}
+
 enum rules_edit_result
 rules_edit_kind_canon(const struct rules_kind *k, const char *const *given, char **value, char **why)
 {
 	size_t n = rules_kind_ncolumns(k);
 	char *reason = NULL;
 
+	if (check_text(k, given, why) != EDIT_OK)
+		return EDIT_BAD;
 	for (size_t i = 0; i < n; i++)
 		value[i] = xstrdup(given[i] != NULL ? given[i] : k->column[i].initial);
 	for (size_t i = 0; i < n; i++)
-		if (value[i] == NULL) {
-			*why = xasprintf("%s: %s is needed: %s", k->name, k->column[i].name,
-			    k->column[i].help);
-			return EDIT_BAD;
-		}
+		if (value[i] == NULL)
+			return missing(k, i, why);
 	return k->canon(value, &reason) == 0 ? EDIT_OK : bad(k, reason, why);
 }
 
@@ -187,13 +205,14 @@ rules_edit_kind_put(struct rules_edit *e, const struct rules_kind *k, const char
 	if (r != EDIT_OK)
 		return r;
 	canonical_key(k, given, value);
-	if ((r = complete(e, k, value, &there, why)) == EDIT_OK && k->canon(value, &reason) == -1)
+	if ((r = check_text(k, given, why)) == EDIT_OK &&
+	    (r = complete(e, k, value, &there, why)) == EDIT_OK && k->canon(value, &reason) == -1)
 		r = bad(k, reason, why);
-	if (r == EDIT_OK && (r = rules_edit_kind_write(e, k, value, why)) == EDIT_OK)
-		r = rules_edit_read_frame(e, why);
+	if (r == EDIT_OK)
+		r = rules_edit_kind_write(e, k, value, why);
 	*added = !there;
 	free_values(k, value);
-	return rules_edit_finish(e, r, why);
+	return rules_edit_finish_frame(e, r, why);
 }
 
 static enum rules_edit_result

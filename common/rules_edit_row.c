@@ -83,6 +83,8 @@ rules_edit_row(struct rules_edit *e, const struct rules_edit_table *t, const cha
 		return r;
 	if ((r = write_row(e, t, key, value, insert, why)) == EDIT_OK)
 		r = rules_edit_read_back(e, t->table, key, why);
+	if (r == EDIT_OK && t->check != NULL)
+		r = t->check(e, key, why);
 	return rules_edit_finish(e, r, why);
 }
 
@@ -109,7 +111,7 @@ rules_edit_delete(struct rules_edit *e, const char *table, const char *column, c
 static const char *const schedule_columns[] = { "steps", "jitter", "lifetime", "warn_after",
 	"at_end", NULL };
 static const struct rules_edit_table schedule_table = {
-	RULES_SCHEDULE, "schedule", "name", "schedule", schedule_columns
+	RULES_SCHEDULE, "schedule", "name", "schedule", schedule_columns, NULL
 };
 
 static enum rules_edit_result

@@ -23,8 +23,6 @@
 
 struct buf;
 
-#define RULES_FILE_LINE_MAX	8192	/* bytes */
-
 enum rules_edit_result rules_file_export(const char *path, struct buf *out, char **why);
 
 struct rules_file_import {

@@ -18,6 +18,7 @@
 
 #include "common/buf.h"
 #include "common/rules_edit_db.h"
+#include "common/rules_row.h"
 
 /* In an order in which rows may be put back: what others refer to comes first. */
 static const char *const tables[] = { "schedule", "domain", "alias_domain", "pattern", "setting", "list",
@@ -34,6 +35,28 @@ rules_history_table(const char *name)
 		if (strcmp(tables[i], name) == 0)
 			return tables[i];
 	return NULL;
+}
+
+/* --- imports --------------------------------------------------------------------------- */
+
+enum rules_edit_result
+rules_history_import(struct rules_edit *e, const char *domain, size_t before, size_t after, char **why)
+{
+	sqlite3_stmt *st = NULL;
+	enum rules_edit_result r = rules_edit_prepare(e,
+	    "INSERT INTO history (time, who, batch, tbl, before, after)"
+	    " SELECT CAST(strftime('%s', 'now') AS INTEGER), who, batch, 'recipient',"
+	    " json_object('domain', ?1, 'recipients', ?2), json_object('domain', ?1, 'recipients', ?3)"
+	    " FROM editor", &st, why);
+
+	if (r == EDIT_OK) {
+		(void)sqlite3_bind_text(st, 1, domain, -1, SQLITE_STATIC);
+		(void)sqlite3_bind_int64(st, 2, (sqlite3_int64)before);
+		(void)sqlite3_bind_int64(st, 3, (sqlite3_int64)after);
+		r = rules_edit_step(e, st, why);
+	}
+	(void)sqlite3_finalize(st);
+	return r;
 }
 
 /* --- triggers -------------------------------------------------------------------------- */
@@ -155,14 +178,13 @@ each(struct rules_edit *e, const char *sql, int64_t number, rules_change_fn *fn,
 enum rules_edit_result
 rules_history_each(const char *path, size_t max, rules_change_fn *fn, void *arg, char **why)
 {
-	struct rules_edit e = { .db = NULL };
-	enum rules_edit_result r;
+	struct rules_edit e;
+	enum rules_edit_result r = rules_edit_open_read(path, &e, why);
 
-	if (sqlite3_open_v2(path, &e.db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
-		r = rules_edit_failed(&e, why);
-	else
+	if (r == EDIT_OK) {
 		r = each(&e, SELECT " ORDER BY id DESC LIMIT ?1", (int64_t)max, fn, arg, why);
-	(void)sqlite3_close(e.db);
+		rules_edit_close_read(&e);
+	}
 	return r;
 }
 
@@ -173,12 +195,55 @@ rules_history_mine(struct rules_edit *e, rules_change_fn *fn, void *arg, char **
 	    arg, why);
 }
 
+/* --- names of rows ------------------------------------------------------------------------- */
+
+/* The columns that tell a row from others; NULL ends. */
+static void
+key_columns(const char *table, const char *key[RULES_COLUMNS_MAX])
+{
+	const struct rules_kind *k = rules_kind_find(table);
+	size_t n = 0;
+
+	for (; k != NULL && n < k->nkeys; n++)
+		key[n] = k->column[n].name;
+	if (k == NULL)
+		key[n++] = strcmp(table, "recipient") == 0 ? "domain" : "name";
+	if (strcmp(table, "setting") == 0)
+		key[n++] = "scope";
+	key[n] = NULL;
+}
+
+static bool
+is_key(const char *const *key, const char *column)
+{
+	while (*key != NULL && strcmp(*key, column) != 0)
+		key++;
+	return *key != NULL;
+}
+
+/* "list deny client 192.0.2.0/24 for example.test" */
+static void
+put_row(struct buf *b, const char *table, json_t *row)
+{
+	const char *key[RULES_COLUMNS_MAX];
+
+	key_columns(table, key);
+	buf_puts(b, table);
+	for (size_t i = 0; key[i] != NULL; i++) {
+		json_t *v = json_object_get(row, key[i]);
+
+		if (json_is_string(v) && json_string_length(v) > 0)
+			buf_printf(b, " %s%s", strcmp(key[i], "scope") == 0 ? "for " : "",
+			    json_string_value(v));
+	}
+}
+
 /* --- undoing ----------------------------------------------------------------------------- */
 
 /* One row that is to be written back. */
 struct step {
 	struct rules_edit	*e;
-	const char		*table;		/* NULL: it cannot be undone */
+	const char		*table;		/* NULL: none that the code knows */
 	json_t			*before, *after;
 	int64_t			 id;
 };
@@ -186,7 +251,7 @@ struct steps {
 	struct rules_edit	*e;
 	struct step		*v;
 	size_t			 n;
-	bool			 summary;	/* one is a list of recipients */
+	bool			 summary;	/* one is an import of recipients */
 };
 
 static void
@@ -194,10 +259,10 @@ take(void *arg, const struct rules_change *c)
 {
 	struct steps *s = arg;
 
-	s->v = xrealloc(s->v, s->n + 1, sizeof(*s->v));
+	s->v = rules_grow(s->v, s->n, sizeof(*s->v));
 	s->v[s->n++] = (struct step){ s->e, rules_history_table(c->table), json_incref(c->before),
 	    json_incref(c->after), c->id };
-	s->summary |= rules_history_table(c->table) == NULL;
+	s->summary |= strcmp(c->table, "recipient") == 0;
 }
 
 /* Binds the object's values in its order, from `from' on. */
@@ -219,7 +284,8 @@ bind_all(sqlite3_stmt *st, int from, json_t *row)
 	return from;
 }
 
-/* "zone" IS ?1 AND …: the row as it is. The names come from history, so each is compared with the table's. */
+/* "zone" IS ?1 AND …: the row as it is. The names come from history: fits() has compared them with the
+ * table's. */
 static void
 put_where(struct buf *sql, json_t *row, int from)
 {
@@ -287,6 +353,17 @@ put_statement(struct buf *sql, const struct step *s)
 }
 
 static enum rules_edit_result
+changed_since(const struct step *s, char **why)
+{
+	struct buf b = BUF_INIT;
+
+	put_row(&b, s->table, s->after != NULL ? s->after : s->before);
+	*why = xasprintf("%s was changed again since change %lld", buf_str(&b), (long long)s->id);
+	buf_free(&b);
+	return EDIT_IN_USE;
+}
+
+static enum rules_edit_result
 put_back(const struct step *s, char **why)
 {
 	struct buf sql = BUF_INIT;
@@ -294,8 +371,8 @@ put_back(const struct step *s, char **why)
 	enum rules_edit_result r;
 	int next = 1;
 
-	if ((s->before != NULL && !fits(s, s->before)) || (s->after != NULL && !fits(s, s->after)) ||
-	    (s->before == NULL && s->after == NULL)) {
+	if (s->table == NULL || (s->before == NULL && s->after == NULL) ||
+	    (s->before != NULL && !fits(s, s->before)) || (s->after != NULL && !fits(s, s->after))) {
 		*why = xasprintf("change %lld is not in a form that can be undone", (long long)s->id);
 		return EDIT_BAD;
 	}
@@ -309,11 +386,8 @@ put_back(const struct step *s, char **why)
 	}
 	(void)sqlite3_finalize(st);
 	buf_free(&sql);
-	if (r == EDIT_OK && sqlite3_changes(s->e->db) == 0) {
-		*why = xasprintf("the row of change %lld (%s) was changed again since", (long long)s->id,
-		    s->table);
-		return EDIT_IN_USE;
-	}
+	if (r == EDIT_OK && sqlite3_changes(s->e->db) == 0)
+		r = changed_since(s, why);
 	return r;
 }
 
@@ -356,7 +430,7 @@ undo(struct steps *s, int64_t *id, char **why)
 	}
 	for (size_t i = 0; r == EDIT_OK && i < s->n; i++)
 		r = put_back(&s->v[i], why);
-	return r == EDIT_OK ? rules_edit_read_frame(s->e, why) : r;
+	return r;
 }
 
 enum rules_edit_result
@@ -367,7 +441,7 @@ rules_history_undo(struct rules_edit *e, int64_t *id, size_t *n, char **why)
 
 	if (r != EDIT_OK)
 		return r;
-	r = rules_edit_finish(e, undo(&s, id, why), why);
+	r = rules_edit_finish_frame(e, undo(&s, id, why), why);
 	*n = s.n;
 	for (size_t i = 0; i < s.n; i++) {
 		json_decref(s.v[i].before);
@@ -392,14 +466,15 @@ put_value(struct buf *b, json_t *value)
 static void
 put_columns(struct buf *b, const struct rules_change *c)
 {
+	const char *key[RULES_COLUMNS_MAX];
 	json_t *row = c->after != NULL ? c->after : c->before, *value, *old;
-	const char *name, *comma = "";
+	const char *name, *comma = ": ";
 
+	key_columns(c->table, key);
 	json_object_foreach(row, name, value) {
 		old = c->before != NULL && c->after != NULL ? json_object_get(c->before, name) : NULL;
-		if (old != NULL && json_equal(old, value))
-			continue;
-		if (old == NULL && json_is_string(value) && json_string_length(value) == 0)
+		if (old != NULL ? json_equal(old, value) : is_key(key, name) ||
+		    (json_is_string(value) && json_string_length(value) == 0))
 			continue;
 		buf_printf(b, "%s%s ", comma, name);
 		if (old != NULL) {
@@ -411,34 +486,14 @@ put_columns(struct buf *b, const struct rules_change *c)
 	}
 }
 
-/* What tells this row from others: its first columns up to one that is no key are enough for people. */
-static void
-put_key(struct buf *b, const struct rules_change *c)
-{
-	static const char *const keys[] = { "action", "field", "what", "per", "match", "zone", "network",
-		"name", "pattern", "value", "scope", NULL };
-	json_t *row = c->after != NULL ? c->after : c->before;
-
-	for (size_t i = 0; keys[i] != NULL; i++) {
-		json_t *v = json_object_get(row, keys[i]);
-
-		if (strcmp(keys[i], "value") == 0 && strcmp(c->table, "setting") == 0)
-			continue;
-		if (json_is_string(v) && json_string_length(v) > 0)
-			buf_printf(b, " %s%s", strcmp(keys[i], "scope") == 0 ? "for " : "",
-			    json_string_value(v));
-	}
-}
-
 char *
 rules_change_text(const struct rules_change *c)
 {
 	struct buf b = BUF_INIT;
 
 	buf_puts(&b, c->before == NULL ? "added " : c->after == NULL ? "removed " : "changed ");
-	buf_puts(&b, c->table);
-	put_key(&b, c);
-	buf_puts(&b, ": ");
+	/* What it was called, if that is what changed. */
+	put_row(&b, c->table, c->before != NULL ? c->before : c->after);
 	put_columns(&b, c);
 	return buf_take(&b);
 }

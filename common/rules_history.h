@@ -20,11 +20,15 @@ struct rules_change {
 	int64_t		 batch;		/* of what was changed together; 0: by itself */
 	const char	*who;
 	const char	*table;
-	json_t		*before, *after;	/* the row, NULL: it was (is) not there; lent */
+	/*
+	 * The row as an object, NULL: it was (is) not there; lent. Of table "recipient" it is no row but what an
+	 * import did: {"domain":…,"recipients":N}.
+	 */
+	json_t		*before, *after;
 };
 typedef void rules_change_fn(void *arg, const struct rules_change *);
 
-/* The newest `max' changes of rules.db, the newest first; only of one batch if it is not 0. */
+/* The newest `max' changes of rules.db, the newest first. */
 enum rules_edit_result rules_history_each(const char *path, size_t max, rules_change_fn *, void *arg,
 	    char **why);
 /*
@@ -36,6 +40,9 @@ enum rules_edit_result rules_history_undo(struct rules_edit *, int64_t *id, size
 /* What changed within the running transaction, the oldest first. Private to common/rules_*.c. */
 enum rules_edit_result rules_history_mine(struct rules_edit *, rules_change_fn *, void *arg,
 	    char **why);
+/* That a list of so many recipients was imported. Private to common/rules_*.c. */
+enum rules_edit_result rules_history_import(struct rules_edit *, const char *domain, size_t before,
+	    size_t after, char **why);
 /* The triggers, for a new schema. Private to common/rules_*.c. */
 enum rules_edit_result rules_history_watch(struct rules_edit *, char **why);
 /* A table with a history, as the code knows it; NULL: none of that name. */

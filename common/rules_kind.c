@@ -18,9 +18,11 @@ const struct rules_kind rules_kinds[] = {
 	  .column = {
 		{ "action", NULL, "allow (skips the checks named in --checks), deny (550) or defer (450)" },
 		{ "field", NULL, "client, client_name, helo, sender, sender_domain or recipient" },
-		{ "value", NULL, "a network, name or address; .example.test: the domain and all below; <>: no sender" },
+		{ "value", NULL, "a network, name or address; .example.test: the domain and all below; "
+		  "<>: no sender" },
 		SCOPE,
-		{ "checks", "", "what `allow' skips: limits,helo,sender,sender_domain,spoof,spf,dnsbl,greylist,header,spam,virus,plugin" },
+		{ "checks", "", "what `allow' skips: limits,helo,sender,spoof,sender_domain,spf,dnsbl,plugin,"
+		  "greylist,header,virus,spam" },
 		{ "expires", "", "the last day on which it holds, like 2026-12-31; empty: for ever" },
 		MODE, NOTE },
 	  .nkeys = 4, .args = "012", .canon = rules_canon_list, .add = rules_add_list },
@@ -38,7 +40,8 @@ const struct rules_kind rules_kinds[] = {
 	  .column = {
 		{ "zone", NULL, "the list's domain" },
 		{ "what", "client", "client, client_name, helo or sender_domain" },
-		{ "codes", "", "answers that count: 127.0.0.2,127.0.0.4-127.0.0.11 or a mask 127.0.0.0&2; empty: any" },
+		{ "codes", "", "answers that count: 127.0.0.2,127.0.0.4-127.0.0.11 or a mask 127.0.0.0&2; "
+		  "empty: any" },
 		{ "verdict", NULL, "a number of points, greylist, defer or reject" },
 		MODE, NOTE },
 	  .nkeys = 3, .args = "03", .canon = rules_canon_dnsbl, .add = rules_add_dnsbl },

@@ -14,12 +14,13 @@
 #include "common/rules_network.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/rules_row.h"
 
 static const uint8_t v4_mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
@@ -29,9 +30,8 @@ family_bits(int family)
 	return family == AF_INET ? 32 : 128;
 }
 
-/* Clears what is behind the first `bits' bits. */
-static void
-mask(uint8_t *addr, unsigned bits)
+void
+rules_network_mask(uint8_t addr[16], unsigned bits)
 {
 	for (unsigned i = 0; i < 16; i++, bits -= bits < 8 ? bits : 8)
 		if (bits < 8)
@@ -54,15 +54,28 @@ parse_bits(const char *s, unsigned max, unsigned *bits)
 	return *bits <= max ? 0 : -1;
 }
 
-static char *
-format(const struct rules_network *n)
+const char *
+rules_network_text(int family, const uint8_t addr[16], unsigned bits, char text[RULES_NETWORK_TEXT])
 {
-	char text[INET6_ADDRSTRLEN];
+	(void)inet_ntop(family, addr, text, INET6_ADDRSTRLEN);
+	if (bits < family_bits(family))
+		(void)snprintf(text + strlen(text), 5, "/%u", bits);
+	return text;
+}
 
-	(void)inet_ntop(n->family, n->addr, text, sizeof(text));
-	if (n->bits == family_bits(n->family))
-		return xstrdup(text);
-	return xasprintf("%s/%u", text, n->bits);
+int
+rules_network_address(const char *text, int *family, uint8_t addr[16])
+{
+	*family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+	memset(addr, 0, 16);
+	if (inet_pton(*family, text, addr) != 1)
+		return -1;
+	if (*family == AF_INET6 && memcmp(addr, v4_mapped, sizeof(v4_mapped)) == 0) {
+		*family = AF_INET;
+		memmove(addr, addr + sizeof(v4_mapped), 4);
+		memset(addr + 4, 0, 12);
+	}
+	return 0;
 }
 
 int
@@ -71,6 +84,7 @@ rules_network_parse(const char *s, struct rules_network *n, char **why)
 	size_t len = strcspn(s, "/");
 	char *host = xstrndup(s, len);
 	uint8_t given[16];
+	char text[RULES_NETWORK_TEXT];
 
 	*why = NULL;
 	memset(n, 0, sizeof(*n));
@@ -87,8 +101,8 @@ rules_network_parse(const char *s, struct rules_network *n, char **why)
 	if (*why != NULL)
 		return -1;
 	memcpy(given, n->addr, sizeof(given));
-	mask(n->addr, n->bits);
-	n->text = format(n);
+	rules_network_mask(n->addr, n->bits);
+	n->text = xstrdup(rules_network_text(n->family, n->addr, n->bits, text));
 	if (memcmp(given, n->addr, sizeof(given)) == 0)
 		return 0;
 	*why = xasprintf("`%s' has bits set behind its length; the network is %s", s, n->text);
@@ -100,7 +114,7 @@ rules_network_parse(const char *s, struct rules_network *n, char **why)
 void
 rules_networks_add(struct rules_networks *l, const struct rules_network *n)
 {
-	l->v = xrealloc(l->v, l->n + 1, sizeof(*l->v));
+	l->v = rules_grow(l->v, l->n, sizeof(*l->v));
 	l->v[l->n++] = *n;
 }
 
@@ -125,7 +139,7 @@ holds(const struct rules_network *n, int family, const uint8_t addr[16])
 	if (n->family != family)
 		return false;
 	memcpy(masked, addr, sizeof(masked));
-	mask(masked, n->bits);
+	rules_network_mask(masked, n->bits);
 	return memcmp(masked, n->addr, sizeof(masked)) == 0;
 }
 

@@ -6,6 +6,8 @@
 #ifndef HOLDFAST_RULES_NETWORK_H
 #define HOLDFAST_RULES_NETWORK_H
 
+#include <netinet/in.h>
+
 #include "common/rules.h"
 
 struct rules_networks {
@@ -21,6 +23,15 @@ void	rules_networks_add(struct rules_networks *, const struct rules_network *);	
 /* Must be called once after the last was added. */
 void	rules_networks_sort(struct rules_networks *);
 bool	rules_networks_match(const struct rules_networks *, int family, const void *addr);
+/* An address in text: 0, or -1 if it is none. One of IPv6 that stands for one of IPv4 becomes that; the
+ * rest of addr is 0. */
+int	rules_network_address(const char *, int *family, uint8_t addr[16]);
+/* Clears what is behind the first `bits' bits. */
+void	rules_network_mask(uint8_t addr[16], unsigned bits);
+/* "192.0.2.0/24", without the length for a single address. */
+#define RULES_NETWORK_TEXT	(INET6_ADDRSTRLEN + 4)
+const char *rules_network_text(int family, const uint8_t addr[16], unsigned bits,
+	    char [RULES_NETWORK_TEXT]);
 void	rules_networks_clear(struct rules_networks *);
 
 #endif

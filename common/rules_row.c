@@ -19,6 +19,12 @@
 #define LIFETIME_MAX	(3650u * 24 * 3600)
 #define JITTER_MAX	50
 
+void *
+rules_grow(void *array, size_t n, size_t size)
+{
+	return (n & (n - 1)) == 0 ? xrealloc(array, n == 0 ? 1 : n * 2, size) : array;
+}
+
 const char *
 rules_row_text(sqlite3_stmt *st, int column)
 {
@@ -85,7 +91,7 @@ rules_row_schedule(sqlite3_stmt *st, struct ruleset *set, char **why)
 	if (rules_end_parse(rules_row_text(st, 5), &s.end) == -1)
 		return rules_row_refuse(why, "schedule %s: at_end: `%s' is not quarantine, bounce "
 		    "or hold", name, rules_row_text(st, 5));
-	set->schedule = xrealloc(set->schedule, set->nschedules + 1, sizeof(*set->schedule));
+	set->schedule = rules_grow(set->schedule, set->nschedules, sizeof(*set->schedule));
 	set->schedule[set->nschedules++] =
 	    (struct rules_schedule) { .name = xstrdup(name), .schedule = s };
 	return RULES_READ_OK;
@@ -95,6 +101,14 @@ rules_row_schedule(sqlite3_stmt *st, struct ruleset *set, char **why)
 
 const char rules_row_setting_sql[] = "SELECT name, scope, value FROM setting";
 
+/* "setting spf.fail for example.test: value: …" */
+static enum rules_read
+refuse_setting(char **why, const char *name, const char *scope, const char *column, const char *reason)
+{
+	return rules_row_refuse(why, "setting %s%s%s: %s%s%s", name, scope[0] != '\0' ? " for " : "", scope,
+	    column, column[0] != '\0' ? ": " : "", reason);
+}
+
 static enum rules_read
 scoped_setting(const struct rules_setting *t, const char *scope, const char *value,
     struct ruleset *set, char **why)
@@ -102,19 +116,17 @@ scoped_setting(const struct rules_setting *t, const char *scope, const char *val
 	struct rules_scoped *s;
 	char *canonical = xstrdup(scope), *reason = NULL;
 
-	if (t->home != HOME_SCOPED) {
-		free(canonical);
-		return rules_row_refuse(why, "setting %s: scope: it is the same everywhere; `%s' has none "
-		    "of its own", t->name, scope);
-	}
-	if (rules_canon_scope(&canonical, &reason) == -1 || strcmp(canonical, scope) != 0) {
-		*why = reason != NULL ? xasprintf("setting %s: %s", t->name, reason) :
-		    xasprintf("setting %s: scope: is written %s", t->name, canonical);
+	if (t->home != HOME_SCOPED)
+		reason = xstrdup("scope: it is the same for everybody");
+	else if (rules_canon_scope(&canonical, &reason) == 0 && strcmp(canonical, scope) != 0)
+		reason = xasprintf("scope: is written %s", canonical);
+	if (reason != NULL) {
+		(void)refuse_setting(why, t->name, scope, "", reason);
 		free(canonical);
 		free(reason);
 		return RULES_READ_REFUSED;
 	}
-	set->scoped = xrealloc(set->scoped, set->nscoped + 1, sizeof(*set->scoped));
+	set->scoped = rules_grow(set->scoped, set->nscoped, sizeof(*set->scoped));
 	s = &set->scoped[set->nscoped++];
 	s->scope = canonical;
 	s->setting = t;
@@ -132,18 +144,18 @@ rules_row_setting(sqlite3_stmt *st, struct ruleset *set, char **why)
 	char *reason = NULL;
 
 	if (t == NULL)
-		return rules_row_refuse(why, "setting %s: no setting has this name", name);
+		return refuse_setting(why, name, scope, "", "no setting has this name");
 	if (rules_setting_parse(t, value, &set->settings, scope[0] == '\0' ? &set->policy : &scratch,
 	    &reason) == 0)
 		return scope[0] == '\0' ? RULES_READ_OK : scoped_setting(t, scope, value, set, why);
-	*why = xasprintf("setting %s: value: %s", name, reason);
+	(void)refuse_setting(why, name, scope, "value", reason);
 	free(reason);
 	return RULES_READ_REFUSED;
 }
 
 /* --- kinds ------------------------------------------------------------------ */
 
-/* "list deny client 192.0.2.0/24" */
+/* "list deny client 192.0.2.0/24 for example.test" */
 static char *
 row_name(const struct rules_kind *k, char *const *value)
 {
@@ -152,7 +164,8 @@ row_name(const struct rules_kind *k, char *const *value)
 	buf_puts(&b, k->name);
 	for (size_t i = 0; i < k->nkeys; i++)
 		if (value[i][0] != '\0')
-			buf_printf(&b, " %s", value[i]);
+			buf_printf(&b, " %s%s", strcmp(k->column[i].name, "scope") == 0 ? "for " : "",
+			    value[i]);
 	return buf_take(&b);
 }
 

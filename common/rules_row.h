@@ -23,6 +23,8 @@ rules_row_fn	 rules_row_schedule, rules_row_setting, rules_row_domain;
 enum rules_read	 rules_row_kind(const struct rules_kind *, struct sqlite3_stmt *, struct ruleset *,
 		    char **why);
 
+/* Room for one more behind n elements of an array that only this makes longer: it doubles. */
+void		*rules_grow(void *array, size_t n, size_t size);
 /* Lends a text column; NULL reads as "". */
 const char	*rules_row_text(struct sqlite3_stmt *, int column);
 /* Says why; returns RULES_READ_REFUSED. */
@@ -47,12 +49,21 @@ int	 rules_canon_why(char **why, const char *column, char *reason);
 /* "", a domain or an address, in lower case. */
 int	 rules_canon_scope(char **value, char **why);
 
-/* What canonical texts say. Only for those: they abort on others. */
-void	 rules_parse_rate(const char *rate, const char *burst, struct rules_limit *);
+/* What texts say. */
+void	 rules_parse_rate(const char *rate, const char *burst, struct rules_limit *);	/* canonical */
 int	 rules_rate_check(const char *rate, const char *burst, bool bytes, char **why);	/* reason alone */
 int	 rules_codes_parse(const char *, struct rules_codes **, size_t *n, char **why);	/* reason alone */
+char	*rules_codes_format(const struct rules_codes *, size_t n);	/* as they are kept; caller frees */
 int64_t	 rules_day_end(const char *day);	/* wall s after its end, local time; 0 for ""; -1: no such day */
 int	 rules_checks_parse(const char *, uint32_t *skip, char **why);	/* reason alone */
+
+/* True ends a walk over keys, and is what the walk returns then. */
+typedef bool rules_key_fn(void *arg, const char *key);
+/* The scopes that hold for a recipient or a domain (as rules_key() has it), the closest first, without "":
+ * bob@alias, bob@domain, alias, domain. */
+bool	 rules_scope_keys(const struct ruleset *, const char *name, rules_key_fn *, void *arg);
+/* ruleset_scope_holds() for such a name. */
+bool	 rules_scope_covers(const struct ruleset *, const char *scope, const char *name);
 
 /* In rules_scope.c: policies of scopes, once all settings are there. */
 void	 rules_scope_resolve(struct ruleset *);

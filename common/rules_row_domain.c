@@ -177,8 +177,7 @@ rules_row_domain(sqlite3_stmt *st, struct ruleset *set, char **why)
 	const char *reason;
 	enum rules_read r;
 
-	if ((set->ndomains & (set->ndomains + 1)) == 0)		/* 0, 1, 3, 7 … are full */
-		set->domain = xrealloc(set->domain, set->ndomains * 2 + 1, sizeof(*set->domain));
+	set->domain = rules_grow(set->domain, set->ndomains, sizeof(*set->domain));
 	d = &set->domain[set->ndomains++];
 	memset(d, 0, sizeof(*d));
 	d->name = xstrdup(rules_row_text(st, D_NAME));

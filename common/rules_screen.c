@@ -9,7 +9,6 @@
  */
 #include "common/rules_screen.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,20 +16,17 @@
 
 #include "common/addr.h"
 #include "common/pattern.h"
+#include "common/rules_network.h"
 #include "common/rules_row.h"
-
-#define KEY_SIZE	512	/* of a name or address in lower case; what is longer matches nothing */
+#include "common/rules_text.h"
 
 /* --- keys from special to general ------------------------------------------------------- */
 
-/* True ends the walk. */
-typedef bool key_fn(void *arg, const char *key);
-
 /* name, .name, .parent of name, … */
 static bool
-domain_keys(const char *name, key_fn *fn, void *arg)
+domain_keys(const char *name, rules_key_fn *fn, void *arg)
 {
-	char key[KEY_SIZE + 1];
+	char key[RULES_KEY_SIZE + 1];
 
 	if (fn(arg, name))
 		return true;
@@ -41,56 +37,33 @@ domain_keys(const char *name, key_fn *fn, void *arg)
 	return false;
 }
 
-static void
-mask(uint8_t *addr, size_t size, unsigned bits)
-{
-	for (size_t i = 0; i < size; i++)
-		if (bits >= (i + 1) * 8)
-			continue;
-		else if (bits <= i * 8)
-			addr[i] = 0;
-		else
-			addr[i] &= (uint8_t)(0xff << (8 - bits % 8));
-}
-
 /* The networks that hold the address, the smallest first, as they are written. */
 static bool
-network_keys(const char *text, const struct rules_bits *bits, key_fn *fn, void *arg)
+network_keys(const char *text, const struct rules_bits *bits, rules_key_fn *fn, void *arg)
 {
-	int family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
-	unsigned most = family == AF_INET ? 32 : 128;
-	char key[INET6_ADDRSTRLEN + 4];
-	uint8_t addr[16], masked[16];
+	char key[RULES_NETWORK_TEXT];
+	uint8_t addr[16];
+	int family;
 
-	if (inet_pton(family, text, addr) != 1)
+	if (rules_network_address(text, &family, addr) == -1)
 		return false;
-	for (int n = (int)most; n >= 0; n--) {
+	for (int n = family == AF_INET ? 32 : 128; n >= 0; n--) {
 		if (!((family == AF_INET ? bits->v4 >> n : bits->v6[n / 64] >> n % 64) & 1))
 			continue;
-		memcpy(masked, addr, sizeof(masked));
-		mask(masked, most / 8, (unsigned)n);
-		(void)inet_ntop(family, masked, key, INET6_ADDRSTRLEN);
-		if ((unsigned)n < most)
-			(void)snprintf(key + strlen(key), 5, "/%d", n);
-		if (fn(arg, key))
+		rules_network_mask(addr, (unsigned)n);
+		if (fn(arg, rules_network_text(family, addr, (unsigned)n, key)))
 			return true;
 	}
 	return false;
 }
 
-/* In lower case, without a dot at the end. False: too long. */
+/* The domain's own keys, then those of the domain that it is an alias of. */
 static bool
-lower(const char *text, char key[KEY_SIZE])
+recipient_domain_keys(const struct ruleset *set, const char *domain, rules_key_fn *fn, void *arg)
 {
-	size_t len = strlen(text);
+	const char *target = ruleset_alias(set, domain);
 
-	if (len >= KEY_SIZE)
-		return false;
-	memcpy(key, text, len + 1);
-	addr_lower(key);
-	if (len > 1 && key[len - 1] == '.' && strchr(key, '@') == NULL)
-		key[len - 1] = '\0';
-	return true;
+	return domain_keys(domain, fn, arg) || (target != NULL && domain_keys(target, fn, arg));
 }
 
 /* --- lists ------------------------------------------------------------------------------ */
@@ -112,6 +85,8 @@ entry_cmp(const void *a, const void *b)
 struct matches {
 	const struct ruleset	*set;
 	enum rules_field	 field;
+	const char		*recipient;	/* as rules_key() has it */
+	int64_t			 now;
 	const struct rules_entry **out;
 	size_t			 n;
 };
@@ -140,25 +115,30 @@ static bool
 collect(void *arg, const char *key)
 {
 	struct matches *m = arg;
+	const struct rules_entry *e, *end = &m->set->entry[m->set->nentries];
 
-	for (size_t i = first_entry(m->set, m->field, key); i < m->set->nentries &&
-	    m->set->entry[i].field == m->field && strcmp(m->set->entry[i].value, key) == 0; i++) {
+	for (e = &m->set->entry[first_entry(m->set, m->field, key)];
+	    e < end && e->field == m->field && strcmp(e->value, key) == 0; e++) {
+		if ((e->until != 0 && m->now >= e->until) ||
+		    !rules_scope_covers(m->set, e->scope, m->recipient))
+			continue;
 		if (m->n == RULES_MATCH_MAX)
 			return true;
-		m->out[m->n++] = &m->set->entry[i];
+		m->out[m->n++] = e;
 	}
 	return false;
 }
 
 size_t
 ruleset_entries(const struct ruleset *set, enum rules_field field, const char *text,
-    const struct rules_entry *out[RULES_MATCH_MAX])
+    const char *recipient, int64_t now, const struct rules_entry *out[RULES_MATCH_MAX])
 {
-	struct matches m = { set, field, out, 0 };
-	char key[KEY_SIZE];
+	char key[RULES_KEY_SIZE], rcpt[RULES_KEY_SIZE];
+	struct matches m = { set, field, rcpt, now, out, 0 };
 
-	if (set->nentries == 0 || !lower(text, key))
+	if (set->nentries == 0 || !rules_key(text, key))
 		return 0;
+	(void)rules_key(recipient, rcpt);
 	switch (field) {
 	case FIELD_CLIENT:
 		(void)network_keys(key, &set->entry_bits, collect, &m);
@@ -173,18 +153,10 @@ ruleset_entries(const struct ruleset *set, enum rules_field field, const char *t
 		(void)collect(&m, key[0] == '\0' ? "<>" : key);
 		break;
 	case FIELD_RECIPIENT:
-		(void)collect(&m, key);
+		(void)rules_scope_keys(set, key, collect, &m);
 		break;
 	}
 	return m.n;
-}
-
-bool
-rules_scope_holds(const char *scope, const char *address)
-{
-	if (scope[0] == '\0')
-		return true;
-	return addr_domain_equal(scope, strchr(scope, '@') != NULL ? address : addr_domain(address));
 }
 
 size_t
@@ -210,50 +182,87 @@ limit_cmp(const void *a, const void *b)
 struct sought {
 	const struct ruleset	*set;
 	struct rules_limit	 key;
-	const struct rules_limit *found;
+	const struct rules_limit *found, *shadow;	/* shadow: the most special before the one found */
+	bool			 any;			/* mode does not matter */
 };
 
 static bool
 seek(void *arg, const char *key)
 {
 	struct sought *s = arg;
+	const struct rules_limit *l;
 
 	/* The key is only compared. */
 	s->key.match = (char *)(uintptr_t)key;
-	s->found = bsearch(&s->key, s->set->limit, s->set->nlimits, sizeof(*s->set->limit), limit_cmp);
+	l = bsearch(&s->key, s->set->limit, s->set->nlimits, sizeof(*s->set->limit), limit_cmp);
+	if (l != NULL && (s->any || l->mode == MODE_ENFORCE))
+		s->found = l;
+	else if (l != NULL && s->shadow == NULL)
+		s->shadow = l;
 	return s->found != NULL;
+}
+
+static void
+seek_limit(struct sought *s, enum rules_limit_what what, enum rules_limit_per per, const char *value)
+{
+	const struct ruleset *set = s->set;
+	char key[RULES_KEY_SIZE];
+
+	if (set->nlimits == 0)
+		return;
+	s->key.what = what;
+	s->key.per = per;
+	/* What is too long for a row of its own is "" there: everybody's row counts. */
+	if (rules_key(value, key) && key[0] != '\0')
+		switch (per) {
+		case PER_CLIENT:
+		case PER_NETWORK:
+			(void)network_keys(key, &set->limit_bits, seek, s);
+			break;
+		case PER_SENDER:
+			(void)(seek(s, key) || domain_keys(addr_domain(key), seek, s));
+			break;
+		case PER_RECIPIENT:
+			(void)(rules_scope_keys(set, key, seek, s) ||
+			    recipient_domain_keys(set, addr_domain(key), seek, s));
+			break;
+		case PER_SENDER_DOMAIN:
+		case PER_HELO:
+			(void)domain_keys(key, seek, s);
+			break;
+		case PER_RECIPIENT_DOMAIN:
+			(void)recipient_domain_keys(set, key, seek, s);
+			break;
+		case PER_ALL:
+			break;
+		}
+	if (s->found == NULL)
+		(void)seek(s, "");
 }
 
 const struct rules_limit *
 ruleset_limit(const struct ruleset *set, enum rules_limit_what what, enum rules_limit_per per,
     const char *value)
 {
-	struct sought s = { .set = set, .key = { .what = what, .per = per } };
-	char key[KEY_SIZE];
-	bool found = false;
+	struct sought s = { .set = set, .any = true };
 
-	if (set->nlimits == 0 || !lower(value, key))
-		return NULL;
-	switch (per) {
-	case PER_CLIENT:
-	case PER_NETWORK:
-		found = network_keys(key, &set->limit_bits, seek, &s);
-		break;
-	case PER_SENDER:
-	case PER_RECIPIENT:
-		found = seek(&s, key) || (key[0] != '\0' && domain_keys(addr_domain(key), seek, &s));
-		break;
-	case PER_SENDER_DOMAIN:
-	case PER_RECIPIENT_DOMAIN:
-	case PER_HELO:
-		found = key[0] != '\0' && domain_keys(key, seek, &s);
-		break;
-	case PER_ALL:
-		break;
-	}
-	if (!found)
-		(void)seek(&s, "");
+	seek_limit(&s, what, per, value);
 	return s.found;
+}
+
+size_t
+ruleset_limit_rows(const struct ruleset *set, enum rules_limit_what what, enum rules_limit_per per,
+    const char *value, const struct rules_limit *out[2])
+{
+	struct sought s = { .set = set };
+	size_t n = 0;
+
+	seek_limit(&s, what, per, value);
+	if (s.shadow != NULL)
+		out[n++] = s.shadow;
+	if (s.found != NULL)
+		out[n++] = s.found;
+	return n;
 }
 
 bool
@@ -303,9 +312,9 @@ const char *
 ruleset_alias(const struct ruleset *set, const char *domain)
 {
 	struct rules_alias key = { .name = NULL }, *found;
-	char name[KEY_SIZE];
+	char name[RULES_KEY_SIZE];
 
-	if (set->naliases == 0 || !lower(domain, name))
+	if (set->naliases == 0 || !rules_key(domain, name))
 		return NULL;
 	key.name = name;
 	found = bsearch(&key, set->alias, set->naliases, sizeof(*set->alias), alias_cmp);

@@ -20,6 +20,8 @@ struct pattern;
 /* --- policies ---------------------------------------------------------------- */
 /* For this recipient (its address, its domain, or everybody), "" for everybody. */
 const struct rules_policy *ruleset_policy(const struct ruleset *, const char *address);
+/* Whose policy that is: an address, a domain, "" everybody's. */
+const char *ruleset_scope(const struct ruleset *, const char *address);
 /*
  * Recipients of the same class are treated alike from DATA on; a message has one class (RFC 5321 has
  * one reply for all of them). 0 and up; only to be compared.
@@ -53,13 +55,14 @@ struct rules_entry {
 };
 #define RULES_MATCH_MAX	32	/* rows of one look-up; less special ones beyond it are left out */
 /*
- * The rows whose field matches, the most special first; what they say of scope and time is the
- * caller's to compare. text: the name, address (any case), or for FIELD_CLIENT the address as text ("" none).
+ * The rows whose field matches and that hold for this recipient ("": those for all) at this time (wall s), the
+ * most special first: of equal ones that for an address before that for a domain before that for all.
+ * text: the name, address (any case), or for FIELD_CLIENT the address as text ("" none).
  */
 size_t	ruleset_entries(const struct ruleset *, enum rules_field, const char *text,
-	    const struct rules_entry *out[RULES_MATCH_MAX]);
-/* Does a scope hold for this recipient? */
-bool	rules_scope_holds(const char *scope, const char *address);
+	    const char *recipient, int64_t now, const struct rules_entry *out[RULES_MATCH_MAX]);
+/* Does a scope hold for this recipient? Of an alias domain those of the domain hold, too. */
+bool	ruleset_scope_holds(const struct ruleset *, const char *scope, const char *address);
 size_t	ruleset_nentries(const struct ruleset *);
 
 /* --- limits ------------------------------------------------------------------ */
@@ -86,6 +89,12 @@ struct rules_limit {
 /* The row that counts for this value of `per' (an address as text, a name; "" for PER_ALL); NULL: none. */
 const struct rules_limit *ruleset_limit(const struct ruleset *, enum rules_limit_what,
 		    enum rules_limit_per, const char *value);
+/*
+ * The same for those who must not let a row in shadow mode change anything: the row that counts
+ * among those that are enforced, and before it the most special in shadow mode, if that is more special.
+ */
+size_t	ruleset_limit_rows(const struct ruleset *, enum rules_limit_what, enum rules_limit_per,
+	    const char *value, const struct rules_limit *out[2]);
 /* Is there any row for it? */
 bool	ruleset_limits(const struct ruleset *, enum rules_limit_what, enum rules_limit_per);
 const char *rules_limit_what_name(enum rules_limit_what);

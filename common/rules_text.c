@@ -87,6 +87,78 @@ rules_name_check(const char *name, const char **why)
 	return 0;
 }
 
+/* A dot-atom (RFC 5321 4.1.2) of printable bytes needs no quotes. */
+static bool
+needs_quotes(const char *local)
+{
+	static const char special[] = " \"(),:;<>@[\\]";
+	size_t len = strlen(local);
+
+	if (len == 0 || local[0] == '.' || local[len - 1] == '.' || strstr(local, "..") != NULL)
+		return true;
+	for (const unsigned char *p = (const unsigned char *)local; *p != '\0'; p++)
+		if (*p < 0x20 || *p == 0x7f || strchr(special, *p) != NULL)
+			return true;
+	return false;
+}
+
+/* "b\ob"@example.test is bob@example.test. */
+static void
+unquote(char *address)
+{
+	char local[RULES_KEY_SIZE];
+	size_t len = addr_local_len(address), n = 0;
+
+	if (len < 2 || len >= sizeof(local) || address[len - 1] != '"')
+		return;
+	for (size_t i = 1; i < len - 1; i++) {
+		if (address[i] == '\\' && i + 1 < len - 1)
+			i++;
+		local[n++] = address[i];
+	}
+	local[n] = '\0';
+	if (needs_quotes(local)) {		/* with no more escapes than it had */
+		char *out = address + 1;
+
+		for (size_t i = 0; i < n; i++) {
+			if (local[i] == '"' || local[i] == '\\')
+				*out++ = '\\';
+			*out++ = local[i];
+		}
+		memmove(out, address + len - 1, strlen(address + len - 1) + 1);
+	} else {
+		memcpy(address, local, n);
+		memmove(address + n, address + len, strlen(address + len) + 1);
+	}
+}
+
+void
+rules_key_lower(char *key)
+{
+	size_t len;
+
+	addr_lower(key);
+	if (key[0] == '"')
+		unquote(key);
+	len = strlen(key);
+	if (len > 1 && key[len - 1] == '.' && strchr(key, '@') == NULL)
+		key[len - 1] = '\0';
+}
+
+bool
+rules_key(const char *text, char key[RULES_KEY_SIZE])
+{
+	size_t len = strnlen(text, RULES_KEY_SIZE);
+
+	if (len == RULES_KEY_SIZE) {
+		key[0] = '\0';
+		return false;
+	}
+	memcpy(key, text, len + 1);
+	rules_key_lower(key);
+	return true;
+}
+
 bool
 rules_local_valid(const char *local, size_t len, const char **why)
 {

@@ -21,6 +21,15 @@ int		 rules_end_parse(const char *, enum schedule_end *);
 const char	*rules_derived_name(enum rules_derived);	/* "always", "never" */
 int		 rules_derived_parse(const char *, enum rules_derived *);	/* not DERIVED_ASK */
 
+/*
+ * Names and addresses as rows have them: lower case, a name without a dot at its end, a local part
+ * without quotes that it does not need. False: longer than any row's; key is "" then.
+ */
+#define RULES_KEY_SIZE	512
+bool		 rules_key(const char *, char key[RULES_KEY_SIZE]);
+/* The same in place. */
+void		 rules_key_lower(char *);
+
 /* Is this how a domain's name is kept: valid, in lower case? 0, or -1 with *why (static). */
 int		 rules_name_check(const char *, const char **why);
 

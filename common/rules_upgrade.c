@@ -1,9 +1,9 @@
 /*
  * rules_upgrade.c -- a rules.db of an older version becomes one of the present version.
  *
- * In place and in one transaction: the rows move aside, the old tables go,
- * rules.sql makes the new ones as in a new file, the rows come back in the columns that both have, and
- * all of it is read as the daemons will. If any of that fails, nothing has changed.
+ * In place and in one transaction: the rows move aside, the old tables go, rules.sql makes the new
+ * ones as in a new file, the rows come back in the columns that both have, and all of it is read as
+ * the daemons will. If any of that fails, nothing has changed.
  *
  * A copy of the old file is made first, while the lock keeps other writers out,
  * so that it is what the upgrade started from. It is on disk under its name
@@ -24,9 +24,14 @@
 #include "common/buf.h"
 #include "common/rules_edit_db.h"
 
-/* Of the tables that may be there, those whose rows others refer to first. */
-static const char *const tables[] = { "schedule", "domain", "recipient", "setting", "mx_network",
-	"mx_domain", "turn_network" };
+/* Those whose rows others refer to first. since: the version that brought it. */
+static const struct {
+	const char	*name;
+	int		 since;
+} tables[] = {
+	{ "schedule", 1 }, { "domain", 1 }, { "recipient", 1 }, { "setting", 1 }, { "mx_network", 2 },
+	{ "mx_domain", 2 }, { "turn_network", 2 },
+};
 #define NTABLES	(sizeof(tables) / sizeof(tables[0]))
 
 static enum rules_edit_result
@@ -135,18 +140,24 @@ read_all(struct rules_edit *e, char **why)
 	return EDIT_OK;
 }
 
-/* SQL of one row and column. */
+/* The columns that a table had and has, "name,value". Caller frees. */
 static enum rules_edit_result
-text_of(struct rules_edit *e, const char *sql, const char *table, char **text, char **why)
+common_columns(struct rules_edit *e, const char *table, char **columns, char **why)
 {
 	sqlite3_stmt *st = NULL;
-	enum rules_edit_result r = rules_edit_prepare(e, sql, &st, why);
+	enum rules_edit_result r = rules_edit_prepare(e, "SELECT group_concat(name)"
+	    " FROM pragma_table_info(?1, 'main')"
+	    " WHERE name IN (SELECT name FROM pragma_table_info('old_' || ?1, 'temp'))", &st, why);
 
-	*text = NULL;
+	*columns = NULL;
 	if (r == EDIT_OK) {
 		(void)sqlite3_bind_text(st, 1, table, -1, SQLITE_STATIC);
 		if (sqlite3_step(st) == SQLITE_ROW)
-			*text = xstrdup((const char *)sqlite3_column_text(st, 0));
+			*columns = xstrdup((const char *)sqlite3_column_text(st, 0));
+		if (*columns == NULL) {
+			*why = xasprintf("table %s has none of the columns that it should have", table);
+			r = EDIT_BAD;
+		}
 	}
 	(void)sqlite3_finalize(st);
 	return r;
@@ -165,13 +176,6 @@ exec_free(struct rules_edit *e, char *sql, char **why)
 static enum rules_edit_result
 put_aside(struct rules_edit *e, const char *table, char **why)
 {
-	char *there;
-	enum rules_edit_result r = text_of(e,
-	    "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name = ?1", table, &there, why);
-
-	if (r != EDIT_OK || there == NULL)
-		return r;
-	free(there);
 	return exec_free(e, xasprintf("CREATE TEMP TABLE old_%s AS SELECT * FROM main.%s;"
 	    "DROP TABLE main.%s", table, table, table), why);
 }
@@ -180,20 +184,17 @@ put_aside(struct rules_edit *e, const char *table, char **why)
 static enum rules_edit_result
 bring_back(struct rules_edit *e, const char *table, char **why)
 {
-	char *columns, *from;
+	char *columns;
 	bool setting = strcmp(table, "setting") == 0;
-	enum rules_edit_result r = text_of(e, "SELECT group_concat(name) FROM pragma_table_info(?1, 'main')"
-	    " WHERE name IN (SELECT name FROM pragma_table_info('old_' || ?1, 'temp'))", table, &columns,
-	    why);
+	enum rules_edit_result r = common_columns(e, table, &columns, why);
 
-	if (r != EDIT_OK || columns == NULL)
+	if (r != EDIT_OK)
 		return r;
-	/* Version 3 gave the settings groups. */
-	from = setting ? xstrdup("'global.' || name, value") : xstrdup(columns);
+	/* The new file's own row of `schedule' gives way. Version 3 gave the settings groups. */
 	r = exec_free(e, xasprintf("%s INSERT INTO main.%s (%s) SELECT %s FROM temp.old_%s;"
 	    "DROP TABLE temp.old_%s", strcmp(table, "schedule") == 0 ? "DELETE FROM main.schedule;" : "",
-	    table, setting ? "name, value" : columns, from, table, table), why);
-	free(from);
+	    table, setting ? "name, value" : columns, setting ? "'global.' || name, value" : columns, table,
+	    table), why);
 	free(columns);
 	return r;
 }
@@ -202,17 +203,20 @@ bring_back(struct rules_edit *e, const char *table, char **why)
 static enum rules_edit_result
 change(struct rules_edit *e, const char *path, char **copy, char **why)
 {
+	int version = rules_read_version(e->db);
 	enum rules_edit_result r;
 
-	if (rules_read_version(e->db) == 1 && (r = refuse_words(e, why)) != EDIT_OK)
+	if (version == 1 && (r = refuse_words(e, why)) != EDIT_OK)
 		return r;
-	r = copy_aside(path, rules_read_version(e->db), copy, why);
+	r = copy_aside(path, version, copy, why);
 	for (size_t i = 0; r == EDIT_OK && i < NTABLES; i++)
-		r = put_aside(e, tables[i], why);
+		if (tables[i].since <= version)
+			r = put_aside(e, tables[i].name, why);
 	if (r == EDIT_OK)
 		r = rules_edit_schema(e, why);
 	for (size_t i = 0; r == EDIT_OK && i < NTABLES; i++)
-		r = bring_back(e, tables[i], why);
+		if (tables[i].since <= version)
+			r = bring_back(e, tables[i].name, why);
 	if (r == EDIT_OK)
 		r = rules_edit_exec(e, "DELETE FROM main.history", why);
 	return r == EDIT_OK ? read_all(e, why) : r;

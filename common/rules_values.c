@@ -94,7 +94,6 @@ static int
 code(const char *s, size_t len, struct rules_codes *c)
 {
 	size_t first = strcspn(s, "-& ");
-	char *end;
 
 	memset(c, 0, sizeof(*c));
 	if (first > len)
@@ -106,9 +105,11 @@ code(const char *s, size_t len, struct rules_codes *c)
 		return 0;
 	if (s[first] == '-')
 		return ipv4(s + first + 1, len - first - 1, &c->hi) == 0 && c->hi >= c->lo ? 0 : -1;
-	if (strspn(s + first + 1, "0123456789") != len - first - 1 || len - first - 1 > 8)
+	/* What the mask is put over is all of 127.0.0.0/8. */
+	if (c->lo != 0x7f000000 || strspn(s + first + 1, "0123456789") != len - first - 1 ||
+	    len - first - 1 > 8)
 		return -1;
-	c->mask = (uint32_t)strtoul(s + first + 1, &end, 10);
+	c->mask = (uint32_t)strtoul(s + first + 1, NULL, 10);
 	return c->mask >= 1 && c->mask <= 0xffffff ? 0 : -1;
 }
 
@@ -134,6 +135,31 @@ rules_codes_parse(const char *text, struct rules_codes **codes, size_t *n, char 
 	}
 	*codes = v;
 	return 0;
+}
+
+static void
+put_ipv4(struct buf *b, uint32_t address)
+{
+	buf_printf(b, "%u.%u.%u.%u", address >> 24, address >> 16 & 0xff, address >> 8 & 0xff,
+	    address & 0xff);
+}
+
+char *
+rules_codes_format(const struct rules_codes *codes, size_t n)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < n; i++) {
+		buf_puts(&b, i == 0 ? "" : " ");
+		put_ipv4(&b, codes[i].lo);
+		if (codes[i].mask != 0)
+			buf_printf(&b, "&%u", codes[i].mask);
+		else if (codes[i].hi != codes[i].lo) {
+			buf_putc(&b, '-');
+			put_ipv4(&b, codes[i].hi);
+		}
+	}
+	return buf_take(&b);
 }
 
 bool

@@ -3,7 +3,7 @@
  *
  * A ruleset never changes once it is made, so any thread may look things up
  * without a lock; the count of references is the only thing written. Nothing
- * here allocates, waits or fails: this runs at each RCPT.
+ * here waits or fails, and only patterns allocate: this runs at each RCPT.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -276,6 +276,13 @@ known_how(const struct rules_domain *d, const struct rules_list *l, const char *
 	return NULL;
 }
 
+bool
+rules_list_stale(const struct rules_domain *d, int64_t now)
+{
+	return d->recipients == RECIPIENTS_LIST && d->list_max_age != 0 && d->list_time != 0 &&
+	    now - (int64_t)d->list_time > (int64_t)d->list_max_age;
+}
+
 static enum rules_answer
 unlisted(const struct rules_domain *d, const struct rules_list *l, int64_t now)
 {
@@ -284,8 +291,7 @@ unlisted(const struct rules_domain *d, const struct rules_list *l, int64_t now)
 		/* A list that never came is not an empty list; one that nobody renewed knows no newcomers. */
 		if (l->n == 0 && d->list_time == 0)
 			return RULES_UNSURE;
-		return d->list_max_age != 0 && d->list_time != 0 &&
-		    now - (int64_t)d->list_time > (int64_t)d->list_max_age ? RULES_STALE : RULES_UNKNOWN;
+		return rules_list_stale(d, now) ? RULES_STALE : RULES_UNKNOWN;
 	case RECIPIENTS_VERIFY:
 		return RULES_UNSURE;
 	case RECIPIENTS_ANY:
@@ -346,4 +352,19 @@ ruleset_recipient(const struct ruleset *set, const char *address, int64_t now,
 	if (p != NULL && !p->accept && found != NULL && strcmp(found, "pattern") == 0)
 		return RULES_UNKNOWN;
 	return found != NULL ? RULES_KNOWN : unlisted(d, l, now);
+}
+
+const char *
+ruleset_recipient_pattern(const struct ruleset *set, const char *address, bool *accept)
+{
+	char local[ADDR_LOCAL_MAX + 1];
+	const struct rules_domain *d = ruleset_domain(set, addr_domain(address));
+	const struct rules_pattern *p;
+	const char *why;
+
+	if (d == NULL || rules_local_canonical(address, addr_local_len(address), d->case_sensitive, local,
+	    &why) == -1 || (p = by_pattern(set, d, local)) == NULL)
+		return NULL;
+	*accept = p->accept;
+	return pattern_text(p->pattern);
 }

@@ -61,3 +61,12 @@ utf8_valid(const char *s, size_t len)
 			return false;
 	return true;
 }
+
+bool
+utf8_is_ascii(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s > 0x7f)
+			return false;
+	return true;
+}

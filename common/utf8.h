@@ -15,5 +15,6 @@
  */
 size_t	utf8_char(const char *s, size_t len);
 bool	utf8_valid(const char *s, size_t len);
+bool	utf8_is_ascii(const char *s);	/* no byte over 0x7f */
 
 #endif

@@ -333,14 +333,6 @@ read_params(const struct param *table, struct target *t, const char *s, const ch
 	return 0;
 }
 
-static bool
-is_ascii(const char *s)
-{
-	while (*s != '\0' && (unsigned char)*s < 0x80)
-		s++;
-	return *s == '\0';
-}
-
 /*
  * Reads "WORD:<address>" and moves *arg behind it; *address is malloc'd. UTF-8 passes here: whether
  * it may is known after the parameters.
@@ -398,7 +390,7 @@ wire_parse_mail(const char *arg, size_t len, uint64_t size_limit, struct envelop
 	if (read_address(&arg, end, "FROM:", ADDR_NULL, "5.1.7", &new.sender, err) == -1 ||
 	    read_params(mail_params, &t, arg, end, err) == -1)
 		goto fail;
-	if (!new.smtputf8 && !is_ascii(new.sender)) {
+	if (!new.smtputf8 && !utf8_is_ascii(new.sender)) {
 		(void)refuse(err, 553, "5.6.7", "a non-ASCII address needs SMTPUTF8");
 		goto fail;
 	}
@@ -419,7 +411,7 @@ wire_parse_rcpt(const char *arg, size_t len, struct envelope *env, struct wire_e
 	if (read_address(&arg, end, "TO:", ADDR_POSTMASTER, "5.1.3", &new.address, err) == -1 ||
 	    read_params(rcpt_params, &t, arg, end, err) == -1)
 		goto fail;
-	if (!env->smtputf8 && !is_ascii(new.address)) {
+	if (!env->smtputf8 && !utf8_is_ascii(new.address)) {
 		(void)refuse(err, 553, "5.6.7", "a non-ASCII address needs SMTPUTF8");
 		goto fail;
 	}

@@ -28,6 +28,7 @@
 
 #include "common/buf.h"
 #include "common/log.h"
+#include "milter/pool.h"
 #include "milter/session.h"
 
 /* Of the MTA's abilities those that we want if it has them, and those that we can't do without. */
@@ -42,8 +43,9 @@
  */
 #define NO_STEPS	SMFIP_NOUNKNOWN
 
-/* The one thing that libmilter gives no argument for. Set before it runs, read-only after. */
+/* What libmilter gives no argument for. Set before it runs, read-only after. */
 static struct service *the_service;
+static struct pool *the_pool;
 
 /*
  * By stage, what is told of the client and the message beyond the arguments. A stage with a value to
@@ -58,7 +60,7 @@ static const struct {
 	{ SMFIM_CONNECT, "j _ {client_name}" },
 	{ SMFIM_HELO, "{tls_version} {cipher}" },
 	{ SMFIM_ENVFROM, "{auth_authen}" },
-	{ SMFIM_ENVRCPT, "{rcpt_mailer}" },
+	{ SMFIM_ENVRCPT, "{rcpt_mailer} {rcpt_host}" },
 	{ SMFIM_DATA, "i" },
 	{ SMFIM_EOM, "{auth_authen}" },
 };
@@ -208,16 +210,21 @@ on_rcpt(SMFICTX *ctx, char **argv)
 {
 	struct session *s = session_of(ctx);
 	struct session_answer a;
-	const char *mailer;
+	struct pool_stay stay;
+	const char *mailer, *dsn;
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
-	/* SMFIP_RCPT_REJ: the MTA has refused it already, and only tells. */
+	/* SMFIP_RCPT_REJ: the MTA has refused it already, with the enhanced code in {rcpt_host}, and only tells. */
 	if ((mailer = macro(ctx, "{rcpt_mailer}")) != NULL && strcmp(mailer, "error") == 0) {
-		session_rcpt_refused(s, argv);
+		dsn = macro(ctx, "{rcpt_host}");
+		if (dsn == NULL || dsn[0] != '4')
+			session_rcpt_refused(s, argv);
 		return SMFIS_CONTINUE;
 	}
+	pool_enter(the_pool, &stay);
 	session_rcpt(s, argv, &a);
+	pool_leave(the_pool, &stay);
 	return reply(ctx, &a);
 }
 
@@ -226,11 +233,14 @@ on_data(SMFICTX *ctx)
 {
 	struct session *s = session_of(ctx);
 	struct session_answer a;
+	struct pool_stay stay;
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
 	session_mta_id(s, macro(ctx, "i"));
+	pool_enter(the_pool, &stay);
 	session_data(s, &a);
+	pool_leave(the_pool, &stay);
 	return reply(ctx, &a);
 }
 
@@ -297,6 +307,8 @@ change_kept(SMFICTX *ctx, const struct session *s)
 
 		/* The MTA writes the line ends of folds itself. */
 		buf_clear(&line);
+		if (session_has_leading_space(s))
+			buf_putc(&line, ' ');
 		for (const char *p = value; *p != '\0'; p++)
 			if (*p != '\r')
 				buf_putc(&line, *p);
@@ -320,12 +332,15 @@ on_end(SMFICTX *ctx)
 {
 	struct session *s = session_of(ctx);
 	struct session_answer a;
+	struct pool_stay stay;
 	sfsistat status;
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
 	session_mta_id(s, macro(ctx, "i"));
+	pool_enter(the_pool, &stay);
 	session_end(s, &a);
+	pool_leave(the_pool, &stay);
 	if (a.what == SESSION_ACCEPT) {
 		forget_taken(ctx, s);
 		change_kept(ctx, s);
@@ -381,7 +396,8 @@ callbacks_register(void)
 }
 
 void
-callbacks_serve(struct service *service)
+callbacks_serve(struct service *service, struct pool *pool)
 {
 	the_service = service;
+	the_pool = pool;
 }

@@ -11,8 +11,20 @@
 #include <assert.h>
 
 static const struct check *const table[] = {
+	&check_lists,
+	&check_limits,
+	&check_helo,
+	&check_sender,
+	&check_spoof,
 	&check_recipient,
 	&check_size,
+	&check_sender_domain,
+	&check_spf,
+	&check_dnsbl,
+	&check_greylist,
+	&check_header,
+	&check_virus,
+	&check_spam,
 };
 
 const struct check *const *

@@ -136,6 +136,17 @@ counters_changed(struct counters *c, counters_fn *fn, void *arg)
 }
 
 void
+counters_all_changed(struct counters *c)
+{
+	struct count *e;
+
+	(void)pthread_mutex_lock(&c->lock);
+	STAILQ_FOREACH(e, &c->all, link)
+		e->changed = true;
+	(void)pthread_mutex_unlock(&c->lock);
+}
+
+void
 counters_each(struct counters *c, counters_fn *fn, void *arg)
 {
 	each(c, false, fn, arg);

@@ -26,6 +26,7 @@ void		 counters_load(struct counters *, const char *name, const uint64_t n[NCOUN
 /* All that changed since the last call, in no order; fn runs under the lock. */
 typedef void	 counters_fn(void *arg, const char *name, const uint64_t n[NCOUNTERS]);
 void		 counters_changed(struct counters *, counters_fn *, void *arg);
+void		 counters_all_changed(struct counters *);	/* for the next of these calls */
 void		 counters_each(struct counters *, counters_fn *, void *arg);
 
 #endif

@@ -199,7 +199,7 @@ engine_run(const struct engine_run *r, struct verdict *out, struct verdict *woul
 	memset(out, 0, sizeof(*out));
 	out->score = base;
 	*would = *out;
-	for (size_t i = 0; i < r->n && !over(out); i++) {
+	for (size_t i = 0; i < r->n && (r->all || !over(out)); i++) {
 		const struct check *check = r->table[i];
 		enum rules_mode mode = MODE_ENFORCE;
 		check_hook *fn = hook(check, r->stage);
@@ -217,6 +217,8 @@ engine_run(const struct engine_run *r, struct verdict *out, struct verdict *woul
 		fit(r->stage, &v);
 		if (r->told != NULL)
 			r->told(r->arg, check, mode, &v, now_us() - begun);
+		if (over(out))
+			continue;
 		engine_merge(would, &v);
 		if (mode == MODE_ENFORCE)
 			engine_merge(out, &v);
@@ -259,6 +261,22 @@ engine_stage_name(enum check_stage stage)
 		return "rcpt";
 	case STAGE_EOM:
 		return "eom";
+	}
+	return "?";
+}
+
+const char *
+engine_cost_name(enum check_cost cost)
+{
+	switch (cost) {
+	case COST_MEMORY:
+		return "memory";
+	case COST_DB:
+		return "db";
+	case COST_DNS:
+		return "dns";
+	case COST_NETWORK:
+		return "network";
 	}
 	return "?";
 }

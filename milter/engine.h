@@ -27,9 +27,10 @@ struct engine_run {
 	enum check_stage	 stage;
 	struct check_view	*view;		/* its score, greylist, conn and txn are the engine's to set */
 	const struct rules_policy *policy;	/* its thresholds */
-	/* In which mode does this check run? NULL: all are enforced. */
+	/* In which mode does this check run? Asked right before it is; NULL: all are enforced. */
 	enum rules_mode		(*mode)(void *arg, const struct check *);
 	bool			 shadow;	/* nobody is refused, by whatever check */
+	bool			 all;		/* ask even those that cannot change anything any more */
 	/* Each verdict of a check that ran, as it came and in its mode; us: how long it took. May be NULL. */
 	void			(*told)(void *arg, const struct check *, enum rules_mode,
 				    const struct verdict *, int64_t us);
@@ -56,5 +57,6 @@ bool	engine_is_hit(const struct verdict *);
 
 const char *engine_action_name(enum verdict_action);	/* "pass", "defer", "reject" */
 const char *engine_stage_name(enum check_stage);	/* "rcpt", "eom" */
+const char *engine_cost_name(enum check_cost);	/* "memory", "dns" */
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * main.c -- holdfast-milter: start, reload, stop.
  *
- * Threads: libmilter's (its listener runs on a thread of ours) and the main
- * one, which takes the signals, looks at the rules twice a second and ends the
- * program.
+ * Threads: libmilter's (its listener runs on a thread of ours), the one that nudges them (pool.c), the
+ * one that writes state.db, and the main one, which takes the signals, looks at the rules twice a second
+ * and ends the program. The process that evaluates SPF is started before all of them (spf.h).
  *
  * Signals. libmilter starts a thread that sits in sigwait(), takes SIGHUP,
  * SIGTERM and SIGINT for "stop now", and cannot be told not to. It would win now and then
@@ -46,7 +46,11 @@
 #include "common/log.h"
 #include "common/rules.h"
 #include "milter/callbacks.h"
+#include "milter/plugin.h"
+#include "milter/pool.h"
 #include "milter/service.h"
+#include "milter/spf.h"
+#include "milter/state.h"
 
 #define IDENT		"holdfast/milter"
 #define RULES_POLL_MS	500	/* P8: new rules within a second */
@@ -320,7 +324,7 @@ reload(struct service *service, const char *path)
 
 /* Until SIGTERM, or libmilter's end: 0 or EX_TEMPFAIL. */
 static int
-run(struct service *service, struct rules *rules, const char *conf_path)
+run(struct service *service, struct rules *rules, struct state *state, const char *conf_path)
 {
 	struct pollfd p = { .fd = wake_fd[0], .events = POLLIN };
 	int64_t next = clock_mono_ms(), now;
@@ -330,6 +334,7 @@ run(struct service *service, struct rules *rules, const char *conf_path)
 		now = clock_mono_ms();
 		if (now >= next) {
 			look_at_rules(rules);
+			state_alive(state, rules_state(rules));
 			next = now + RULES_POLL_MS;
 		}
 		if (poll(&p, 1, (int)(next - now > 0 ? next - now : 0)) == 1)
@@ -341,6 +346,10 @@ run(struct service *service, struct rules *rules, const char *conf_path)
 		}
 		if (!got_stop && atomic_load(&listener_result) != -2) {
 			log_error("libmilter stopped by itself (%d)", atomic_load(&listener_result));
+			return EX_TEMPFAIL;
+		}
+		if (!got_stop && !spf_alive(service_spf(service))) {
+			log_error("the process that starts the SPF processes has ended");
 			return EX_TEMPFAIL;
 		}
 	}
@@ -378,9 +387,13 @@ int
 main(int argc, char **argv)
 {
 	struct daemon_options options;
+	struct plugin_set *plugins;
 	struct service *service;
 	struct rules *rules;
+	struct state *state;
 	struct conf *conf;
+	struct spf *spf = NULL;
+	struct pool *pool;
 	struct sock sock;
 	pthread_t thread;
 	char *why = NULL;
@@ -395,25 +408,36 @@ main(int argc, char **argv)
 		daemon_detach(&options);
 	if (geteuid() == 0 && daemon_drop(conf->milter_user, &why) == -1)
 		die(EX_NOPERM, why);
+	/* While there is little in memory, and no thread: it forks. */
+	if (!options.check_only &&
+	    (spf = spf_start(conf->resolver, options.foreground, &why)) == NULL)
+		die(EX_OSERR, why);
+	/* It forks, and a database must not be open then. */
+	plugins = plugin_set_load(conf->checks_dir, PLUGIN_PATIENCE);
 	if ((rules = rules_open(conf->rules_db, &why)) == NULL)
 		die(EX_CONFIG, why);
 	if (options.check_only) {
 		log_info("configuration and rules are good");
 		rules_close(&rules);
+		plugin_set_free(&plugins);
 		conf_free(&conf);
 		return EX_OK;
 	}
 	if ((service = service_new(conf, rules, &why)) == NULL)
 		die(EX_CONFIG, why);
-	callbacks_serve(service);
+	service_use_spf(service, spf);
+	service_plugins(service, plugins);
 	if (callbacks_register() == -1)
 		die(EX_SOFTWARE, "libmilter refused to register the milter");
 	if (catch_signals() == -1)	/* before anybody can see that we are here */
 		die(EX_OSERR, "cannot catch signals");
 	if (sock_open(&sock, &conf->milter_listen, &why) == -1)
 		die(EX_UNAVAILABLE, why);
+	state = state_open(conf->state_db, service);	/* the socket is ours: nobody else writes it */
 	small_stacks();
-	if (start_listener(&thread) != 0) {
+	pool = pool_start(&conf->milter_listen);
+	callbacks_serve(service, pool);
+	if (pool == NULL || spf_listen(spf) == -1 || start_listener(&thread) != 0) {
 		sock_hide(&sock);
 		die(EX_OSERR, "cannot start a thread");
 	}
@@ -423,10 +447,11 @@ main(int argc, char **argv)
 	log_info("holdfast-milter " PACKAGE_VERSION " is ready on %s",
 	    sock.path != NULL ? sock.path : conf->milter_listen.host);
 
-	if ((status = run(service, rules, options.conf_path)) == 0)
+	if ((status = run(service, rules, state, options.conf_path)) == 0)
 		stop(service, &sock);
 	else
 		sock_hide(&sock);
+	state_close(&state);
 	log_info("stopped");
 	/*
 	 * No smfi_stop(): it waits up to 5 s for the listener's mutex, and the end of the

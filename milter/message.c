@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -20,6 +21,7 @@ struct message {
 	struct check_message	 view;		/* first: message_view()'s read gets it back */
 	struct check_header	*headers;
 	size_t			 max_headers, max_value;
+	char			*trusted;
 	struct buf		 memory;	/* the bytes, while they are few */
 	int			 fd;		/* -1: they are */
 	const char		*fault;
@@ -32,15 +34,23 @@ view_read(const struct check_message *view, void *to, size_t len, uint64_t offse
 }
 
 struct message *
-message_new(size_t max_headers, size_t max_value)
+message_new(size_t max_headers, size_t max_value, const char *trusted)
 {
 	struct message *m = xcalloc(1, sizeof(*m));
 
 	m->fd = -1;
 	m->max_headers = max_headers;
 	m->max_value = max_value;
+	m->trusted = xstrdup(trusted);
 	m->view.read = view_read;
 	return m;
+}
+
+static void
+forget(struct check_header *h)
+{
+	free((char *)(uintptr_t)h->name);
+	free((char *)(uintptr_t)h->value);
 }
 
 void
@@ -50,11 +60,10 @@ message_free(struct message **mp)
 
 	if (m == NULL)
 		return;
-	for (size_t i = 0; i < m->view.nheaders; i++) {
-		free((char *)(uintptr_t)m->headers[i].name);
-		free((char *)(uintptr_t)m->headers[i].value);
-	}
+	for (size_t i = 0; i < m->view.nheaders; i++)
+		forget(&m->headers[i]);
 	free(m->headers);
+	free(m->trusted);
 	buf_free(&m->memory);
 	if (m->fd != -1)
 		(void)close(m->fd);
@@ -81,8 +90,10 @@ message_header(struct message *m, const char *name, const char *value)
 {
 	size_t n = m->view.nheaders;
 
-	if (n == m->max_headers)
+	if (n >= m->max_headers && strcasecmp(name, m->trusted) != 0)
 		return;
+	if (n > m->max_headers)		/* the one beyond is a trusted one: only the last */
+		forget(&m->headers[--n]);
 	if ((n & (n + 1)) == 0)		/* 0, 1, 3, 7 … are full */
 		m->headers = xrealloc(m->headers, n * 2 + 1, sizeof(*m->headers));
 	m->headers[n].name = xstrdup(name);

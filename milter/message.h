@@ -19,8 +19,12 @@
 
 struct message;
 
-/* max_headers, max_value: what of the headers is kept for the checks; bytes of a longer value are cut. */
-struct message	*message_new(size_t max_headers, size_t max_value);
+/*
+ * max_headers, max_value: what of the headers is kept for the checks; bytes of a longer value are cut. Of the
+ * header `trusted' ("" none) the last is kept in any case: who sends ever so many headers cannot hide
+ * what a milter before us has added behind them.
+ */
+struct message	*message_new(size_t max_headers, size_t max_value, const char *trusted);
 void		 message_free(struct message **);
 /* value as the MTA gives it, with its folds. For the checks; the bytes come by message_put(). */
 void		 message_header(struct message *, const char *name, const char *value);

@@ -19,9 +19,14 @@
 #include "common/conf.h"
 #include "common/dns.h"
 #include "milter/checks.h"
+#include "milter/complaints.h"
 #include "milter/counters.h"
 #include "milter/derived.h"
+#include "milter/dnsbl.h"
+#include "milter/greylist.h"
+#include "milter/limits.h"
 #include "milter/lmtp_client.h"
+#include "milter/plugin.h"
 
 /*
  * A transaction ends here before libmilter has written its answer. Were the program to
@@ -41,8 +46,21 @@ struct service {
 	struct setup_ref *current;
 	struct rules	*rules;
 	struct dns	*dns;
+	/*
+	 * DNS lists have a resolver of their own: libunbound counts a zone that is dead against the
+	 * forwarder that it asked, and that must not spoil other look-ups.
+	 */
+	struct dns	*list_dns;
+	struct dnsbl	*dnsbl;
 	struct derived	*derived;
 	struct counters	*counters;
+	struct limits	*limits;
+	struct greylist	*greylist;
+	struct complaints *complaints;
+	struct spf	*spf;		/* lent */
+	struct plugin_set *plugins;	/* NULL: none */
+	const struct check **table;	/* with theirs; NULL: the one of checks.c */
+	size_t		 nchecks;
 	unsigned	 running;
 	int64_t		 last_end;	/* clock_mono_ms() of the last transaction's end; 0 none */
 	bool		 draining;
@@ -73,15 +91,23 @@ struct service *
 service_new(struct conf *conf, struct rules *rules, char **why)
 {
 	struct dns *dns = dns_new(conf->resolver, "", why);
+	struct dns *list_dns = dns != NULL ? dns_new_for_lists(conf->resolver, why) : NULL;
 	struct service *s;
 	pthread_condattr_t attr;
 
-	if (dns == NULL)
+	if (list_dns == NULL) {
+		dns_free(&dns);
 		return NULL;
+	}
 	s = xcalloc(1, sizeof(*s));
 	s->dns = dns;
+	s->list_dns = list_dns;
+	s->dnsbl = dnsbl_new(list_dns);
 	s->derived = derived_new(dns);
 	s->counters = counters_new();
+	s->limits = limits_new();
+	s->greylist = greylist_new();
+	s->complaints = complaints_new();
 
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_condattr_init(&attr);
@@ -105,7 +131,14 @@ service_free(struct service **sp)
 	setup = &s->current->setup;
 	service_unref(s, &setup);
 	derived_free(&s->derived);
+	greylist_free(&s->greylist);
+	limits_free(&s->limits);
 	counters_free(&s->counters);
+	complaints_free(&s->complaints);
+	plugin_set_free(&s->plugins);
+	free(s->table);
+	dnsbl_free(&s->dnsbl);
+	dns_free(&s->list_dns);
 	dns_free(&s->dns);
 	(void)pthread_cond_destroy(&s->idle);
 	(void)pthread_mutex_destroy(&s->lock);
@@ -160,6 +193,12 @@ service_rules(const struct service *s)
 	return s->rules;
 }
 
+struct dns *
+service_dns(const struct service *s)
+{
+	return s->dns;
+}
+
 struct derived *
 service_derived(const struct service *s)
 {
@@ -172,11 +211,62 @@ service_counters(const struct service *s)
 	return s->counters;
 }
 
+struct limits *
+service_limits(const struct service *s)
+{
+	return s->limits;
+}
+
+struct greylist *
+service_greylist(const struct service *s)
+{
+	return s->greylist;
+}
+
+struct complaints *
+service_complaints(const struct service *s)
+{
+	return s->complaints;
+}
+
+void
+service_use_spf(struct service *s, struct spf *spf)
+{
+	s->spf = spf;
+}
+
+struct spf *
+service_spf(const struct service *s)
+{
+	return s->spf;
+}
+
+void
+service_plugins(struct service *s, struct plugin_set *plugins)
+{
+	const struct check *const *ours, *const *theirs;
+	size_t nours, ntheirs;
+
+	assert(s->plugins == NULL);
+	s->plugins = plugins;
+	ours = checks_table(&nours);
+	theirs = plugin_set_checks(plugins, &ntheirs);
+	s->table = plugin_table(ours, nours, theirs, ntheirs, &s->nchecks);
+}
+
+struct dnsbl *
+service_dnsbl(const struct service *s)
+{
+	return s->dnsbl;
+}
+
 const struct check *const *
 service_checks(const struct service *s, size_t *n)
 {
-	(void)s;
-	return checks_table(n);
+	if (s->table == NULL)
+		return checks_table(n);
+	*n = s->nchecks;
+	return s->table;
 }
 
 bool

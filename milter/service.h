@@ -12,12 +12,19 @@
 #include <stdint.h>
 
 struct check;
+struct complaints;
 struct conf;
 struct counters;
 struct derived;
+struct dns;
+struct dnsbl;
+struct greylist;
+struct limits;
 struct lmtp_pool;
+struct plugin_set;
 struct rules;
 struct service;
+struct spf;
 
 /* One configuration and what was made from it. Read-only; a transaction keeps its reference. */
 struct setup {
@@ -34,8 +41,18 @@ void		 service_reload(struct service *, struct conf *);
 struct setup	*service_setup(struct service *);		/* a reference: give it back */
 void		 service_unref(struct service *, struct setup **);
 struct rules	*service_rules(const struct service *);
+struct dns	*service_dns(const struct service *);
 struct derived	*service_derived(const struct service *);
 struct counters	*service_counters(const struct service *);
+struct limits	*service_limits(const struct service *);
+struct greylist	*service_greylist(const struct service *);
+struct complaints *service_complaints(const struct service *);
+/* Lent, for as long as the service lives; NULL: SPF is not asked. */
+void		 service_use_spf(struct service *, struct spf *);
+struct spf	*service_spf(const struct service *);
+/* Checks from outside; become its own. Once, before the first session. */
+void		 service_plugins(struct service *, struct plugin_set *);
+struct dnsbl	*service_dnsbl(const struct service *);
 /* All checks, cheapest first; the same for the whole run of the program. */
 const struct check *const *service_checks(const struct service *, size_t *n);
 

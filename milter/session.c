@@ -19,6 +19,7 @@
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,12 @@ session_new(struct service *service)
 	(void)service_checks(service, &n);
 	s->slot = xcalloc(n, sizeof(*s->slot));
 	return s;
+}
+
+void
+session_watch(struct session *s, const struct session_watch *watch)
+{
+	s->watch = watch;
 }
 
 void
@@ -148,6 +155,12 @@ session_leading_space(struct session *s, bool yes)
 	s->leading_space = yes;
 }
 
+bool
+session_has_leading_space(const struct session *s)
+{
+	return s->leading_space;
+}
+
 /* --- envelope ------------------------------------------------------------ */
 
 const char *
@@ -174,6 +187,8 @@ session_view(const struct session *s, struct check_view *v)
 	v->declared_size = t->env.size;
 	v->bytes = t->bytes;
 	v->size_limit = t->limit;
+	v->dry = s->watch != NULL;
+	v->smtputf8 = t->env.smtputf8;
 }
 
 void
@@ -189,7 +204,10 @@ session_mail(struct session *s, char *const *argv, const char *auth)
 	struct txn *t = &s->txn;
 
 	session_reset(s);
-	trace_new(t->trace);
+	if (s->watch == NULL)
+		trace_new(t->trace);
+	else
+		(void)snprintf(t->trace, sizeof(t->trace), "explain");
 	t->begun = clock_mono_ms();
 	t->running = service_enter(s->service);
 	t->turned_away = !t->running;
@@ -282,11 +300,14 @@ rcpt_of_ours(struct session *s, char *const *argv, const char *address, struct r
 	if (v.action == VERDICT_DEFER || v.action == VERDICT_REJECT) {
 		session_say(s, &v, a);
 		session_log_verdict(s, address, STAGE_RCPT, &v);
-	} else if (fits_class(s, rules, address, a)) {
-		if (v.score > t->score)
-			t->score = v.score;
-		add_rcpt(t, argv, limit, skip);
+		if (s->watch == NULL)
+			return;
+	} else if (!fits_class(s, rules, address, a)) {
+		return;
 	}
+	if (v.score > t->score)
+		t->score = v.score;
+	add_rcpt(t, argv, limit, skip);
 }
 
 /*
@@ -335,6 +356,8 @@ session_rcpt(struct session *s, char *const *argv, struct session_answer *a)
 	address = argv_address(argv[0]);
 	rules = rules_current(service_rules(s->service));
 	if (rule_of(s, address, rules, &d, a)) {
+		if (s->watch != NULL)
+			s->watch->whose(s->watch->arg, d);
 		if (d == NULL)
 			s->txn.nforeign++;
 		else
@@ -344,11 +367,16 @@ session_rcpt(struct session *s, char *const *argv, struct session_answer *a)
 	free(address);
 }
 
-
-/* Counted as a recipient that does not exist, if it is in a domain of ours. */
+/* Counted as a recipient that does not exist, if it is in a domain of ours; no DNS is asked whether it is. */
 void
 session_rcpt_refused(struct session *s, char *const *argv)
 {
-	(void)s;
-	(void)argv;
+	char *address = argv_address(argv[0]);
+	struct ruleset *rules = rules_current(service_rules(s->service));
+	const struct rules_domain *d = ruleset_domain(rules, addr_domain(address));
+
+	if (d != NULL && s->txn.setup != NULL)
+		session_screen_refused(s, rules, d, address);
+	ruleset_unref(&rules);
+	free(address);
 }

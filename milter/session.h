@@ -11,10 +11,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
+
+#include "milter/engine.h"
 
 #define SESSION_TEXT_MAX	800	/* of a reply: libmilter takes 980 bytes with every % doubled */
 
+struct rules_domain;
 struct service;
 struct session;
 
@@ -36,17 +40,47 @@ struct session_answer {
 struct session	*session_new(struct service *);
 void		 session_free(struct session **);
 
+/* --- for those who only ask what would be (explain.c) ---------------------------- */
+
+/* What a check, a rule in shadow mode or the thresholds found. */
+struct session_finding {
+	enum check_stage	 stage;
+	const struct check	*check;	/* NULL: the thresholds, or a rule in shadow mode */
+	enum rules_mode		 mode;
+	const struct verdict	*verdict;
+	int64_t			 us;
+	uint32_t		 skip;	/* what exceptions leave out from here on */
+};
+struct session_watch {
+	void	(*whose)(void *arg, const struct rules_domain *);	/* of the recipient; NULL: not ours */
+	void	(*found)(void *arg, const struct session_finding *);	/* in the order of the checks */
+	void	(*exempt)(void *arg, const char *rule, uint32_t skip);	/* an exception leaves these out */
+	/* All of a stage: what holds, and what would if all that is in shadow mode were enforced. */
+	void	(*decided)(void *arg, enum check_stage, const struct verdict *, const struct verdict *would);
+	void	(*refused)(void *arg, enum check_stage, const struct verdict *);	/* and why */
+	void	*arg;
+};
+/*
+ * From now on all checks are asked, even those that cannot change anything any more, and of a
+ * refused recipient's message as well; nothing is counted, remembered, logged or handed over.
+ * Before session_connect(); lent.
+ */
+void	session_watch(struct session *, const struct session_watch *);
+
+/* --- the MTA's side ------------------------------------------------------------------ */
+
 /* hostname: verified name or NULL; sa: NULL or AF_UNIX for local submission. */
 void	session_connect(struct session *, const char *hostname, const struct sockaddr *sa);
 /* A new HELO replaces the former one. tls, cipher: NULL without TLS. */
 void	session_helo(struct session *, const char *helo, const char *tls, const char *cipher);
 /* Does the MTA leave the blanks after a header's colon in its value? (SMFIP_HDR_LEADSPC) */
 void	session_leading_space(struct session *, bool);
+bool	session_has_leading_space(const struct session *);	/* … and then it wants one in ours, too */
 
 /* argv as the MTA gave it: address in brackets, then ESMTP parameters, then NULL. auth may be NULL. */
 void	session_mail(struct session *, char *const *argv, const char *auth);
 void	session_rcpt(struct session *, char *const *argv, struct session_answer *);
-/* The MTA, or a milter before us, has refused this recipient by itself: told only to count it. */
+/* The MTA, or a milter before us, has refused this recipient for good: told only to count it. */
 void	session_rcpt_refused(struct session *, char *const *argv);
 /* The MTA's queue id, as soon and as often as it is known; NULL is ignored. */
 void	session_mta_id(struct session *, const char *id);

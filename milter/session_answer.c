@@ -63,7 +63,10 @@ void
 session_log_verdict(const struct session *s, const char *to, enum check_stage stage,
     const struct verdict *v)
 {
-	log_verdict(s, to, stage, "", v);
+	if (s->watch != NULL)
+		s->watch->refused(s->watch->arg, stage, v);
+	else
+		log_verdict(s, to, stage, "", v);
 }
 
 void

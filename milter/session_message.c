@@ -18,7 +18,11 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/conf.h"
+#include "common/rules.h"
 #include "common/rules_screen.h"
+#include "milter/authres.h"
+#include "milter/check_spf.h"
+#include "milter/checks.h"
 #include "milter/message.h"
 #include "milter/service.h"
 #include "milter/session_private.h"
@@ -60,10 +64,12 @@ fill_client(const struct session *s, struct client_info *c)
 /* --- content ------------------------------------------------------------- */
 
 static bool
-takes_over(const struct txn *t)
+takes_over(const struct session *s)
 {
-	return t->setup->conf->handover == HANDOVER_MILTER && t->setup->pool != NULL &&
-	    t->mta_keeps == NULL && t->env.nrcpt > 0;
+	const struct txn *t = &s->txn;
+
+	return s->watch == NULL && t->setup->conf->handover == HANDOVER_MILTER &&
+	    t->setup->pool != NULL && t->mta_keeps == NULL && t->env.nrcpt > 0;
 }
 
 void
@@ -98,7 +104,46 @@ keep_content(struct session *s, const struct ruleset *rules)
 {
 	const struct rules_policy *p = ruleset_policy(rules, "");
 
-	s->txn.message = message_new(p->header_count, (size_t)p->header_size);
+	s->txn.message = message_new(p->header_count, (size_t)p->header_size, p->spam_header);
+}
+
+/* Unless the size check is in force for all of them, a message over the limit may yet be accepted. */
+static uint64_t
+cut_at(const struct txn *t, const struct ruleset *rules)
+{
+	if (ruleset_settings(rules)->mode == MODE_SHADOW)
+		return 0;
+	for (size_t i = 0; i < t->env.nrcpt; i++)
+		if (ruleset_policy(rules, t->address[i])->mode[CHECK_SIZE] != MODE_ENFORCE)
+			return 0;
+	return t->limit;
+}
+
+/* Do we write Authentication-Results? Then ours are the only ones that may bear our name. */
+static bool
+adds_results(const struct txn *t, const struct ruleset *rules)
+{
+	if (!ruleset_policy(rules, "")->spf_header)
+		return false;
+	for (size_t i = 0; i < t->env.nrcpt; i++)
+		if (ruleset_policy(rules, t->address[i])->mode[CHECK_SPF] != MODE_OFF)
+			return true;
+	return false;
+}
+
+/* What SPF said goes with the message: bounces depend on it (P5), and whoever reads it may want to know. */
+static void
+record_spf(struct session *s)
+{
+	const struct spf_facts *facts = session_spf(s);
+	struct txn *t = &s->txn;
+
+	if (facts == NULL)
+		return;
+	t->env.spf = xstrdup(spf_result_name(check_spf_result(facts)));
+	if (t->adds_results)
+		session_add_header(s, AUTHRES_NAME,
+		    check_spf_header(facts, t->setup->conf->hostname, session_text(t->env.sender)));
 }
 
 /* The first byte is about to come: where do they go? */
@@ -114,9 +159,12 @@ start(struct session *s)
 	if (t->env.nrcpt == 0)
 		return;
 	rules = rules_current(service_rules(s->service));
-	if (session_looks_inside(s, rules))
+	t->cut = cut_at(t, rules);
+	t->adds_results = adds_results(t, rules);
+	record_spf(s);
+	if (s->watch != NULL || session_looks_inside(s, rules))
 		keep_content(s, rules);
-	else if (takes_over(t))
+	else if (takes_over(s))
 		open_handover(s);
 	ruleset_unref(&rules);
 }
@@ -134,15 +182,17 @@ static void
 put(struct session *s, const void *data, size_t len)
 {
 	struct txn *t = &s->txn;
+	bool over;
 
 	start(s);
 	t->bytes += len;
-	if (t->message != NULL && (t->limit == 0 || t->bytes <= t->limit))
+	/* The size check refuses it at the end: neither queued nor the scanners need to see the rest. */
+	over = t->cut != 0 && t->bytes > t->cut;
+	if (t->message != NULL && !over)
 		message_put(t->message, data, len);
 	if (t->handover == NULL)
 		return;
-	/* Over the limit the size check refuses it at the end: queued need not see the rest. */
-	if (t->limit != 0 && t->bytes > t->limit)
+	if (over)
 		handover_free(&t->handover);
 	else
 		(void)handover_write(t->handover, data, len);
@@ -156,15 +206,11 @@ static bool
 is_forged(struct session *s, const char *name, const char *value)
 {
 	struct txn *t = &s->txn;
-	const char *ours = t->setup != NULL ? t->setup->conf->hostname : "";
-	size_t len = strlen(ours);
 
-	if (strcasecmp(name, "Authentication-Results") != 0)
+	if (strcasecmp(name, AUTHRES_NAME) != 0)
 		return false;
 	t->nresults++;
-	value += strspn(value, " \t\r\n");
-	if (!t->adds_results || strncasecmp(value, ours, len) != 0 ||
-	    strchr("; \t\r\n(", value[len]) == NULL)
+	if (!t->adds_results || !authres_claims(value, t->setup->conf->hostname))
 		return false;
 	if (t->nforged < TXN_FORGED_MAX)
 		t->forged[t->nforged] = t->nresults;
@@ -262,6 +308,58 @@ refuse(struct session *s, const struct verdict *v, struct session_answer *a)
 	session_log_verdict(s, s->txn.env.nrcpt == 1 ? s->txn.address[0] : "*", STAGE_EOM, v);
 }
 
+static bool
+refuses(const struct verdict *v)
+{
+	return v->action == VERDICT_DEFER || v->action == VERDICT_REJECT;
+}
+
+/* Our own fault (P3). Whose verdict it was is of no account any more. */
+static void
+no_storage(const char *why, struct verdict *v)
+{
+	memset(v, 0, sizeof(*v));
+	check_defer(v, 452, "4.3.1", "Insufficient system storage", why);
+	v->check = "storage";
+}
+
+static void
+new_rules(struct verdict *v)
+{
+	memset(v, 0, sizeof(*v));
+	check_defer(v, 451, "4.3.0", "Rules have changed, try again later", "new rules");
+	v->check = "rules";
+}
+
+/*
+ * Rules may change while the message comes. What they say now may need what was not done then: the bytes are with
+ * queued already, and are not to be marked; or what was over the limit was not kept.
+ */
+static bool
+is_as_decided(const struct txn *t, const struct verdict *v)
+{
+	if (t->message == NULL)
+		return v->action != VERDICT_TAG && v->action != VERDICT_QUARANTINE;
+	return message_bytes(t->message) == t->bytes;
+}
+
+/* In printable ASCII: it goes into a line of LMTP, and to the MTA. Points say which rules they came from. */
+static void
+set_fate_reason(struct txn *t, const struct verdict *v)
+{
+	struct buf reason = BUF_INIT;
+
+	buf_puts(&reason, v->reason);
+	if (v->check != NULL && strcmp(v->check, "threshold") == 0 && t->hits.len > 0)
+		buf_printf(&reason, ": %s", buf_str(&t->hits));
+	(void)snprintf(t->fate_reason, sizeof(t->fate_reason), "%.*s",
+	    (int)sizeof(t->fate_reason) - 1, buf_str(&reason));
+	buf_free(&reason);
+	for (char *p = t->fate_reason; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || (unsigned char)*p >= 0x7f)
+			*p = '?';
+}
+
 /* The verdict of the checks on the whole message. True: it is accepted, and txn.fate says as what. */
 static bool
 passes(struct session *s, struct session_answer *a)
@@ -273,17 +371,21 @@ passes(struct session *s, struct session_answer *a)
 	session_screen_eom(s, rules, &v);
 	ruleset_unref(&rules);
 	if (v.action != VERDICT_REJECT && t->message != NULL && message_fault(t->message) != NULL)
-		check_defer(&v, 452, "4.3.1", "Insufficient system storage", message_fault(t->message));
-	/* Rules that came while the message did: its bytes are with queued already. */
-	if (t->message == NULL && (v.action == VERDICT_TAG || v.action == VERDICT_QUARANTINE))
-		check_defer(&v, 451, "4.3.0", "Rules have changed, try again later", "new rules");
-	if (v.action == VERDICT_DEFER || v.action == VERDICT_REJECT) {
+		no_storage(message_fault(t->message), &v);
+	else if (!refuses(&v) && !is_as_decided(t, &v))
+		new_rules(&v);
+	if (t->nforged > TXN_FORGED_MAX) {
+		check_reject(&v, 554, "5.6.0", "Too many results of authentication that bear our name",
+		    "forged results");
+		v.check = check_spf.name;
+	}
+	if (refuses(&v)) {
 		refuse(s, &v, a);
 		return false;
 	}
 	t->score = v.score;
 	t->fate = v.action;
-	(void)snprintf(t->fate_reason, sizeof(t->fate_reason), "%s", v.reason);
+	set_fate_reason(t, &v);
 	return true;
 }
 
@@ -299,8 +401,8 @@ mark(struct session *s)
 	session_add_header(s, "X-Spam-Score", xstrdup(rules_score_text(t->score, score)));
 }
 
-/* What was kept to be looked at goes to queued now. */
-static void
+/* What was kept to be looked at goes to queued now. False: it cannot be read. */
+static bool
 hand_over_content(struct session *s)
 {
 	struct txn *t = &s->txn;
@@ -317,9 +419,27 @@ hand_over_content(struct session *s)
 		(void)handover_write(t->handover, piece, (size_t)n);
 		offset += (uint64_t)n;
 	}
-	/* Never half a message: then queued forgets it, and the MTA keeps it. */
+	/* Never half a message: then queued forgets it. */
 	if (n == -1 || offset != message_bytes(t->message))
 		handover_free(&t->handover);
+	return t->handover != NULL;
+}
+
+static void
+accept_message(struct session *s, struct session_answer *a)
+{
+	struct txn *t = &s->txn;
+	struct verdict v;
+
+	mark(s);
+	if (t->message != NULL && takes_over(s) && !hand_over_content(s)) {
+		no_storage("temporary file lost", &v);
+		refuse(s, &v, a);
+	} else if (t->handover != NULL) {
+		take_over(s, a);
+	} else if (t->mta_keeps != NULL && s->watch == NULL) {
+		session_log_kept(s);
+	}
 }
 
 void
@@ -331,15 +451,8 @@ session_end(struct session *s, struct session_answer *a)
 	if (t->setup == NULL || t->env.nrcpt == 0)
 		return;
 	session_end_of_headers(s);	/* there may be no body */
-	if (passes(s, a)) {
-		mark(s);
-		if (t->message != NULL && takes_over(t))
-			hand_over_content(s);
-		if (t->handover != NULL)
-			take_over(s, a);
-		else if (t->mta_keeps != NULL)
-			session_log_kept(s);
-	}
+	if (passes(s, a))
+		accept_message(s, a);
 	handover_free(&t->handover);
 	message_free(&t->message);
 }

@@ -19,6 +19,7 @@
 struct message;
 struct rules_domain;
 struct ruleset;
+struct spf_facts;
 
 #define TXN_ADDED_MAX	4
 #define TXN_FORGED_MAX	32	/* more of them, and the message is refused */
@@ -42,6 +43,8 @@ struct txn {
 	const char	**address;	/* lent from env */
 	size_t		 nforeign;	/* recipients that are not ours */
 	uint64_t	 limit;		/* the smallest size limit of ours; 0 none */
+	uint64_t	 cut;		/* bytes beyond which it will be refused, so that they are kept
+					 * nowhere; 0 none */
 	unsigned	 class;		/* of the first recipient, and so of all */
 	uint32_t	 skip;		/* what exceptions skip for every one of them */
 	int		 score;		/* hundredths: the highest among them */
@@ -73,6 +76,7 @@ struct session {
 	bool		 esmtp;		/* surely: it used what only ESMTP has */
 	bool		 leading_space;
 	struct engine_slot *slot;	/* one for each check */
+	const struct session_watch *watch;	/* NULL: it is real */
 	struct txn	 txn;
 };
 
@@ -86,10 +90,15 @@ void	session_screen_connect(struct session *);
 /* A recipient of ours; address as RCPT had it. *class: of its content, should it be accepted. */
 void	session_screen_rcpt(struct session *, struct ruleset *, const struct rules_domain *,
 	    const char *address, uint64_t size_limit, struct verdict *, uint32_t *skip);
+/* A recipient of ours that others have refused. */
+void	session_screen_refused(struct session *, struct ruleset *, const struct rules_domain *,
+	    const char *address);
 /* The whole message. */
 void	session_screen_eom(struct session *, struct ruleset *, struct verdict *);
 /* Does anybody want to see the content? Once the recipients are known. */
 bool	session_looks_inside(const struct session *, const struct ruleset *);
+/* What SPF said of the sender; NULL: it was not asked. */
+const struct spf_facts *session_spf(const struct session *);
 void	session_screen_end_txn(struct session *);
 void	session_screen_end_conn(struct session *);
 

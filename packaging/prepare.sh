@@ -10,17 +10,19 @@
 
 # Packages: to build, to run the demonstration, to test, to measure coverage.
 DEB_BUILD="gcc make libc6-dev autoconf automake pkg-config libmilter-dev libsqlite3-dev
-    libssl-dev libevent-dev libjansson-dev libunbound-dev libpcre2-dev"
+    libssl-dev libevent-dev libjansson-dev libunbound-dev libpcre2-dev
+    libcurl4-openssl-dev libidn2-dev libspf2-dev"
 DEB_RUN="postfix swaks python3 openssl"
 DEB_TEST="libcmocka-dev postfix-sqlite python3-dkim python3-nacl nsd unbound ldnsutils iproute2
-    fetchmail postfix-policyd-spf-python"
+    fetchmail postfix-policyd-spf-python python3-yaml spamassassin spamd rspamd clamav-daemon m4 libwrap0 liblockfile1"
 DEB_COVERAGE="gcovr"
 RPM_BUILD="tar diffutils findutils gcc make glibc-devel autoconf automake pkgconf-pkg-config
     sendmail-milter-devel sqlite-devel openssl-devel libevent-devel jansson-devel
-    unbound-devel pcre2-devel"
+    unbound-devel pcre2-devel libcurl-devel libidn2-devel
+    libspf2-devel"
 RPM_RUN="postfix swaks python3 openssl"
 RPM_TEST="libcmocka-devel postfix-sqlite python3-dkimpy python3-pynacl nsd unbound iproute
-    ldns-utils fetchmail pypolicyd-spf"
+    ldns-utils fetchmail pypolicyd-spf python3-pyyaml spamassassin clamd"
 RPM_COVERAGE="gcovr"
 
 # The packages' Python modules belong to the system's Python.
@@ -165,7 +167,7 @@ source_files() {
 		(cd "$top" && git ls-files -co --exclude-standard)
 	else
 		(cd "$top" && find . -type d \( -name build -o -name .git -o -name autom4te.cache \) \
-		    -prune -o -type f ! -name config.status ! -name Makefile ! -name config.h \
+		    -prune -o -type f ! -name config.status ! -path ./Makefile ! -name config.h \
 		    ! -name stamp-h1 ! -name '*.o' ! -name '*.a' ! -name '*.pyc' -print)
 	fi | LC_ALL=C sort
 }
@@ -175,7 +177,8 @@ copy_source() {
 	source_files >"$build/files.new"
 	if ! cmp -s "$build/files.new" "$build/files"; then
 		# every old build knows the old list: start afresh
-		rm -rf "$build/source" "$build/run" "$build/test" "$build/sanitizers" "$build/coverage"
+		rm -rf "$build/source" "$build/run" "$build/test" "$build/sanitizers" "$build/coverage" \
+		    "$build/tsan"
 		mv "$build/files.new" "$build/files"
 	fi
 	rm -f "$build/files.new"

@@ -193,13 +193,16 @@ static void
 op_accepted(void *arg, const struct envelope *env, const char *queue_id, uint64_t size)
 {
 	struct lmtp_conn *c = arg;
+	bool apart = env->start == START_QUARANTINED;
+	struct log_q why;
 
 	c->hub->stats.accepted++;
 	c->hub->stats.bytes += size;
 	log_info("%s: from=<%s>, size=%llu, nrcpt=%zu (queue active), client=%s[%s], trace=%s, "
-	    "proto=LMTP", queue_id, env->sender, (unsigned long long)size, env->nrcpt,
+	    "proto=LMTP%s%s", queue_id, env->sender, (unsigned long long)size, env->nrcpt,
 	    or_else(env->client.name, "unknown"), client_addr(c, env),
-	    or_else(env->trace, or_else(env->client.ident, c->id)));
+	    or_else(env->trace, or_else(env->client.ident, c->id)), apart ? ", quarantine=" : "",
+	    apart ? log_quote(&why, or_else(env->start_reason, "-")) : "");
 	tell_domains(c->hub, env);
 }
 

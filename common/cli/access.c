@@ -19,25 +19,34 @@
 #include "common/control.h"
 
 int
-cli_rules(struct cli *c, struct ruleset **set)
+cli_rules_open(struct cli *c, struct rules **r)
 {
 	const struct conf *conf = cli_conf(c);
-	struct rules *r;
 	char *why = NULL;
-	int status;
+	int status = EX_OK;
 
 	if (conf == NULL)
 		return EX_CONFIG;
-	if ((r = rules_open(conf->rules_db, &why)) == NULL) {
+	if ((*r = rules_open(conf->rules_db, &why)) == NULL) {
 		status = access(conf->rules_db, R_OK) == -1 && errno == EACCES ? EX_NOPERM
 									       : EX_CONFIG;
 		(void)cli_fail(status, "%s", why);
 		free(why);
-		return status;
 	}
-	*set = rules_current(r);
-	rules_close(&r);
-	return EX_OK;
+	return status;
+}
+
+int
+cli_rules(struct cli *c, struct ruleset **set)
+{
+	struct rules *r;
+	int status = cli_rules_open(c, &r);
+
+	if (status == EX_OK) {
+		*set = rules_current(r);
+		rules_close(&r);
+	}
+	return status;
 }
 
 int
@@ -72,6 +81,14 @@ cli_edit_failed(enum rules_edit_result r, char **why)
 }
 
 int
+cli_read_failed(enum rules_edit_result r, char **why)
+{
+	int status = cli_edit_failed(r, why);
+
+	return r == EDIT_FAULT ? EX_CONFIG : status;
+}
+
+int
 cli_edit(struct cli *c, struct rules_edit **e)
 {
 	const struct conf *conf = cli_conf(c);
@@ -81,14 +98,10 @@ cli_edit(struct cli *c, struct rules_edit **e)
 	if (conf == NULL)
 		return EX_CONFIG;
 	r = rules_edit_open(conf->rules_db, e, &why);
-	if (r == EDIT_FAULT) {
-		(void)cli_edit_failed(r, &why);
-		return EX_CONFIG;
-	}
 	if (r == EDIT_OK && rules_edit_copy(*e) != NULL)
 		cli_note("%s: upgraded; the file as it was is %s", conf->rules_db,
 		    rules_edit_copy(*e));
-	return cli_edit_failed(r, &why);
+	return cli_read_failed(r, &why);
 }
 
 int

@@ -19,11 +19,16 @@ struct control;
 
 /* rules.db to read: EX_OK and *set, the caller's reference. */
 int	cli_rules(struct cli *, struct ruleset **set);
+/* … and what may be asked for it. */
+int	cli_rules_open(struct cli *, struct rules **);
 /* rules.db to change. */
 int	cli_edit(struct cli *, struct rules_edit **);
 /* Tells *why (and frees it); the exit status for that result. By address, so that the call that
  * sets it may stand in the same argument list. */
 int	cli_edit_failed(enum rules_edit_result, char **why);
+
+/* The same of functions that read the file as it stands: if it cannot be used, EX_CONFIG. */
+int	cli_read_failed(enum rules_edit_result, char **why);
 
 /* holdfast-queued. */
 int	cli_connect(struct cli *, struct control **);

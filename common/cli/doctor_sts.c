@@ -7,16 +7,12 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "config.h"
-
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#ifdef HAVE_LIBCURL
 #include <curl/curl.h>
-#endif
 
 #include "common/cli/doctor.h"
 #include "common/cli/doctor_dns.h"
@@ -100,7 +96,6 @@ judge(struct doctor *d, const char *policy)
 
 /* --- fetching it --------------------------------------------------------- */
 
-#ifdef HAVE_LIBCURL
 static size_t
 take(char *data, size_t size, size_t n, void *arg)
 {
@@ -148,16 +143,6 @@ fetch(struct doctor *d, const char *host, struct buf *b, char **why)
 	free(url);
 	return *why == NULL ? 0 : -1;
 }
-#else
-static int
-fetch(struct doctor *d, const char *host, struct buf *b, char **why)
-{
-	(void)d;
-	(void)b;
-	*why = xasprintf("built without libcurl; look yourself: curl https://%s/.well-known/mta-sts.txt", host);
-	return 1;
-}
-#endif
 
 /* "v=STSv1; id=…" in TXT _mta-sts.DOMAIN */
 static bool
@@ -176,15 +161,14 @@ check_mta_sts(struct doctor *d)
 	char *host = xasprintf("mta-sts.%s", d->domain->name), *why = NULL;
 	struct buf policy = BUF_INIT;
 	struct dns_answer a;
-	int rc;
 
 	doctor_lookup(d, record, DNS_TXT, &a);
 	if (a.status == DNS_FAILED || a.status == DNS_BOGUS)
 		doctor_say(d, DOCTOR_WARN, NULL, "%s cannot be looked up: %s", record, a.why);
 	else if (!has_policy(&a))
 		doctor_say(d, DOCTOR_OK, NULL, "it has no MTA-STS policy");
-	else if ((rc = fetch(d, host, &policy, &why)) != 0)
-		doctor_say(d, rc == 1 ? DOCTOR_SKIP : DOCTOR_WARN, NULL, "it has an MTA-STS policy, but %s", why);
+	else if (fetch(d, host, &policy, &why) == -1)
+		doctor_say(d, DOCTOR_WARN, NULL, "it has an MTA-STS policy, but %s", why);
 	else
 		judge(d, buf_str(&policy));
 	dns_answer_clear(&a);

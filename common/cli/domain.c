@@ -34,6 +34,7 @@ static const struct cli_option options[] = {
 	{ "delimiter", "CHARS", "what starts an extension (default +; \"\": none)" },
 	{ "catch-all", "on|off", "accept every local part (default off)" },
 	{ "case-sensitive", "yes|no", "does case matter in local parts (default no)" },
+	{ "list-max-age", "TIME|off", "how old a list may be and still refuse for good (default 30d)" },
 	{ NULL, NULL, NULL }
 };
 
@@ -76,6 +77,9 @@ read_options(struct cli *c, struct rules_edit_domain *d, char size[24])
 	d->message_rate = cli_option(c, "message-rate");
 	d->bounce = cli_option(c, "bounce");
 	d->delimiter = cli_option(c, "delimiter");
+	d->list_max_age = cli_option(c, "list-max-age");
+	if (d->list_max_age != NULL && strcmp(d->list_max_age, "off") == 0)
+		d->list_max_age = "";
 	if ((s = cli_option(c, "size-limit")) != NULL) {
 		if (conf_parse_size(s, &bytes) == -1 || bytes > INT64_MAX)
 			return cli_usage(c, "--size-limit: `%s' is not a size like 25M", s);
@@ -209,7 +213,8 @@ const struct command command_domain_set = {
 	.help = "Change a domain; what is not named stays.",
 	.examples = "holdfast domain set example.test --primary new.example.test\n"
 		    "holdfast domain set example.test --delimiter +- --catch-all off\n"
-		    "holdfast domain set example.test --client xclient --schedule slow",
+		    "holdfast domain set example.test --client xclient --schedule slow\n"
+		    "holdfast domain set example.test --list-max-age 7d",
 	.min_args = 1, .max_args = 1, .options = options, .run = set,
 };
 const struct command command_domain_show = {

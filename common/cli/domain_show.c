@@ -28,10 +28,7 @@ static const char *const kind_names[] = {
 static void
 put_string(json_t *o, const char *key, const char *value)
 {
-	json_t *s = json_string(value);
-
-	/* A row that was written by hand may not be UTF-8. */
-	json_object_set_new(o, key, s != NULL ? s : json_string(out_safe(value)));
+	json_object_set_new(o, key, out_string(value));
 }
 
 static void
@@ -79,6 +76,7 @@ domain_json(const struct rules_domain *d)
 	put_string(o, "recipients", rules_recipients_name(d->recipients));
 	put_number(o, "listed", d->nrecipients);
 	put_number(o, "list_time", (uint64_t)d->list_time);
+	put_number(o, "list_max_age", d->list_max_age);
 	json_object_set_new(o, "catch_all", json_boolean(d->catch_all[0] != '\0'));
 	put_string(o, "delimiter", d->delimiter);
 	json_object_set_new(o, "case_sensitive", json_boolean(d->case_sensitive));
@@ -128,19 +126,35 @@ route_text(const struct rules_domain *d)
 	return buf_take(&b);
 }
 
+static void
+print_list(const struct rules_domain *d)
+{
+	int64_t now = clock_wall();
+
+	if (d->nrecipients == 0 && d->list_time == 0) {
+		(void)printf("recipients     list, never imported: everyone is put off "
+			     "(holdfast recipient import %s FILE)\n", out_safe(d->name));
+		return;
+	}
+	(void)printf("recipients     list of %zu, imported %s\n", d->nrecipients, d->list_time == 0 ?
+	    "never (written by hand)" : out_when((int64_t)d->list_time, now));
+	if (rules_list_stale(d, now))
+		(void)printf("list age       more than %s: who is not in it is put off\n",
+		    out_interval(d->list_max_age));
+	else if (d->list_max_age != 0)
+		(void)printf("list age       %s, then who is not in it is put off\n",
+		    out_interval(d->list_max_age));
+	else
+		(void)printf("list age       any\n");
+}
+
 /* What a list means for strangers, in words. */
 static void
 print_recipients(const struct rules_domain *d)
 {
 	switch (d->recipients) {
 	case RECIPIENTS_LIST:
-		if (d->nrecipients == 0 && d->list_time == 0)
-			(void)printf("recipients     list, never imported: everyone is put off "
-				     "(holdfast recipient import %s FILE)\n", out_safe(d->name));
-		else
-			(void)printf("recipients     list of %zu, imported %s\n", d->nrecipients,
-			    d->list_time == 0 ? "never (written by hand)"
-					      : out_when((int64_t)d->list_time, clock_wall()));
+		print_list(d);
 		break;
 	case RECIPIENTS_VERIFY:
 		(void)printf("recipients     verify: %zu listed, others accepted unchecked by this "

@@ -3,9 +3,11 @@ noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = common/cli/access.c common/cli/access.h common/cli/cli.c common/cli/cli.h \
 	common/cli/commands.h common/cli/conf_text.c common/cli/conf_text.h \
 	common/cli/domain.c common/cli/domain.h common/cli/domain_show.c \
-	common/cli/flush.c common/cli/help.c common/cli/init.c common/cli/out.c common/cli/out.h \
+	common/cli/explain.c common/cli/flush.c common/cli/greylist.c common/cli/help.c common/cli/init.c common/cli/limits.c \
+	common/cli/milter.c common/cli/milter.h common/cli/out.c common/cli/out.h \
 	common/cli/primary.c common/cli/primary.h common/cli/primary_history.c \
-	common/cli/queue.c common/cli/queue_list.c common/cli/recipient.c common/cli/rule.c common/cli/rule_history.c \
+	common/cli/queue.c common/cli/queue_list.c common/cli/recipient.c common/cli/recipient_explain.c \
+	common/cli/rule.c common/cli/rule.h common/cli/rule_counters.c common/cli/rule_history.c common/cli/rule_list.c \
 	common/cli/schedule.c common/cli/schedule.h common/cli/schedule_show.c common/cli/status.c \
 	common/cli/table.c
 
@@ -27,7 +29,6 @@ libcli_a_SOURCES += common/cli/doctor.c common/cli/doctor.h common/cli/doctor_ce
 	common/cli/doctor_sts.c common/cli/doctor_tlsa.c common/cli/talk.c common/cli/talk.h \
 	common/cli/talk_names.c common/cli/talk_private.h common/cli/talk_tls.c
 nodist_libcli_a_SOURCES = common/cli/holdfast_conf.h common/cli/sendmail_m4.h
-EXTRA_DIST += packaging/sendmail/holdfast.m4
 BUILT_SOURCES += common/cli/sendmail_m4.h
 CLEANFILES += common/cli/sendmail_m4.h
 common/cli/sendmail_text.$(OBJEXT): common/cli/sendmail_m4.h
@@ -44,7 +45,8 @@ common/cli/holdfast_conf.h: common/cli/holdfast.conf
 
 bin_PROGRAMS += holdfast
 holdfast_SOURCES = common/cli/main.c
-CLI_LIBS = libcli.a $(COMMON_LIBS) $(OPENSSL_LIBS) $(CURL_LIBS)
+# `explain' is the milter's screening without a milter.
+CLI_LIBS = libcli.a $(CHECKS_LIBS) $(OPENSSL_LIBS) $(CURL_LIBS)
 holdfast_LDADD = $(CLI_LIBS)
 
 dist_man_MANS += packaging/man/holdfast.1

@@ -46,6 +46,22 @@ out_json(json_t *j)
 	json_decref(j);
 }
 
+json_t *
+out_string(const char *s)
+{
+	json_t *j = json_string(s);
+	size_t len = strlen(s);
+	char *safe;
+
+	if (j != NULL)
+		return j;
+	safe = xcalloc(len + 1, 4);
+	(void)log_escape(safe, len * 4 + 1, s, len);
+	j = json_string(safe);
+	free(safe);
+	return j;
+}
+
 const char *
 out_safe(const char *s)
 {

@@ -18,6 +18,8 @@ struct cli;
 
 void	 out_json(json_t *);			/* one line; the reference is stolen */
 void	 out_json_lent(const json_t *);
+/* A text as it is; if it is not UTF-8, as a row written by hand may be, escaped like out_safe(). */
+json_t	*out_string(const char *);
 
 /* Lend one of a few static buffers each; good for one printf. */
 const char *out_safe(const char *);		/* control bytes escaped; cut when very long */

@@ -241,8 +241,8 @@ list_domain(const struct cli *c, const struct ruleset *set, const struct rules_d
 	for (size_t i = 0; i < d->nrecipients; i++) {
 		format_address(&b, ruleset_recipient_at(set, d, i), d->name);
 		if (c->json)
-			out_json(json_pack("{s:s,s:s}", "domain", d->name, "address",
-			    out_safe(buf_str(&b))));
+			out_json(json_pack("{s:s,s:o}", "domain", d->name, "address",
+			    out_string(buf_str(&b))));
 		else
 			(void)puts(out_safe(buf_str(&b)));
 	}

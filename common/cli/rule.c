@@ -1,5 +1,5 @@
 /*
- * rule.c -- holdfast rule: settings, and rows of each kind.
+ * rule.c -- holdfast rule set, unset, add, remove.
  *
  * What kinds and settings there are, and what may stand in them, comes from
  * rules_kind.c and rules_setting.c.
@@ -11,26 +11,22 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "common/addr.h"
 #include "common/buf.h"
 #include "common/cli/access.h"
 #include "common/cli/commands.h"
 #include "common/cli/out.h"
-#include "common/conf.h"
+#include "common/cli/rule.h"
 #include "common/rules_kind.h"
 #include "common/rules_screen.h"
 #include "common/rules_setting.h"
 
-#define NAMES_MAX	128
-
 /* --- names ---------------------------------------------------------------- */
 
-/* Tells that there is no such thing, and what is near. Returns EX_USAGE. */
-static int
-no_such(const struct cli *c, const char *what, const char *given, const char *const *names, size_t n,
+int
+rule_no_such(const struct cli *c, const char *what, const char *given, const char *near,
     const char *how)
 {
-	const char *near = cli_nearest(given, names, n);
-
 	return cli_usage(c, "there is no %s `%s'%s%s%s; `holdfast rule list%s' shows all", what, given,
 	    near != NULL ? ", perhaps `" : "", near != NULL ? near : "", near != NULL ? "'" : "", how);
 }
@@ -38,178 +34,39 @@ no_such(const struct cli *c, const char *what, const char *given, const char *co
 static const struct rules_kind *
 find_kind(const struct cli *c, const char *given)
 {
-	const char *names[NAMES_MAX];
+	const char *names[RULE_NAMES_MAX];
 	const struct rules_kind *k = rules_kind_find(given);
 
 	if (k != NULL)
 		return k;
 	for (size_t i = 0; i < rules_nkinds; i++)
 		names[i] = rules_kinds[i].name;
-	(void)no_such(c, "kind", given, names, rules_nkinds, "");
+	(void)rule_no_such(c, "kind", given, cli_nearest(given, names, rules_nkinds), "");
 	return NULL;
+}
+
+/* `canary' for `global.canary'; else by the letters. */
+static const char *
+near_setting(const char *given)
+{
+	const char *names[RULE_NAMES_MAX];
+
+	for (size_t i = 0; i < rules_nsettings; i++) {
+		names[i] = rules_settings_all[i].name;
+		if (strcmp(strchr(names[i], '.') + 1, given) == 0)
+			return names[i];
+	}
+	return cli_nearest(given, names, rules_nsettings);
 }
 
 static const struct rules_setting *
 find_setting(const struct cli *c, const char *given)
 {
-	const char *names[NAMES_MAX];
 	const struct rules_setting *t = rules_setting_find(given);
 
-	if (t != NULL)
-		return t;
-	for (size_t i = 0; i < rules_nsettings; i++)
-		names[i] = rules_settings_all[i].name;
-	(void)no_such(c, "setting", given, names, rules_nsettings, " settings");
-	return NULL;
-}
-
-static bool
-is_group(const char *word)
-{
-	for (size_t i = 0; i < rules_nsettings; i++)
-		if (rules_setting_in(&rules_settings_all[i], word))
-			return true;
-	return false;
-}
-
-/* --- list: settings --------------------------------------------------------- */
-
-struct listed_settings {
-	const struct cli	*c;
-	struct out_table	*t;
-	const char		*group;		/* NULL: all */
-};
-
-static void
-one_setting(const struct listed_settings *l, const struct rules_setting *s, const char *scope,
-    const char *value, const char *standard)
-{
-	if (l->c->json) {
-		out_json(json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "kind", "setting", "name", s->name,
-		    "scope", out_safe(scope), "value", out_safe(value), "default", standard, "unit",
-		    s->unit, "help", s->help));
-		return;
-	}
-	out_cell(l->t, s->name);
-	out_cell(l->t, scope);
-	out_cell(l->t, *value != '\0' ? value : "-");
-	out_cell(l->t, *standard != '\0' ? standard : "-");
-	out_cell(l->t, s->unit);
-	out_cell(l->t, s->help);
-}
-
-static void
-list_settings(const struct cli *c, const struct ruleset *set, const char *group)
-{
-	static const char *const headings[] = { "SETTING", "FOR", "VALUE", "DEFAULT", "UNIT",
-		"WHAT IT IS" };
-	struct listed_settings l = { c, c->json ? NULL : out_table_new(headings, 6, "llllll"), group };
-
-	for (size_t i = 0; i < rules_nsettings; i++) {
-		const struct rules_setting *s = &rules_settings_all[i];
-		char *value;
-
-		if (group != NULL && !rules_setting_in(s, group))
-			continue;
-		value = rules_setting_format(s, ruleset_settings(set), ruleset_policy(set, ""));
-		one_setting(&l, s, "", value, s->initial);
-		free(value);
-		for (size_t k = 0; k < ruleset_nscoped(set); k++) {
-			const struct rules_setting *of;
-			const char *scope, *own;
-
-			ruleset_scoped_at(set, k, &of, &scope, &own);
-			if (of == s)
-				one_setting(&l, s, scope, own, s->initial);
-		}
-	}
-	if (l.t != NULL)
-		out_table_print(&l.t, c);
-}
-
-/* --- list: rows -------------------------------------------------------------- */
-
-struct listed_rows {
-	const struct cli	*c;
-	struct out_table	*t;
-	size_t			 n;
-};
-
-static void
-one_row(void *arg, const struct rules_kind *k, const char *const *value)
-{
-	struct listed_rows *l = arg;
-	size_t n = rules_kind_ncolumns(k);
-	json_t *o;
-
-	if (l->n++ == 0 && !l->c->json) {
-		const char *headings[RULES_COLUMNS_MAX];
-		char align[RULES_COLUMNS_MAX + 1] = "", upper[RULES_COLUMNS_MAX][32];
-
-		for (size_t i = 0; i < n; i++) {
-			size_t j = 0;
-
-			for (; k->column[i].name[j] != '\0' && j < 31; j++)
-				upper[i][j] = k->column[i].name[j] == '_' ? '_' :
-				    (char)(k->column[i].name[j] - 'a' + 'A');
-			upper[i][j] = '\0';
-			headings[i] = upper[i];
-			align[i] = 'l';
-		}
-		(void)printf("%s: %s\n", k->name, k->help);
-		l->t = out_table_new(headings, n, align);
-	}
-	if (!l->c->json) {
-		for (size_t i = 0; i < n; i++)
-			out_cell(l->t, value[i]);
-		return;
-	}
-	o = json_pack("{s:s}", "kind", k->name);
-	for (size_t i = 0; i < n; i++)
-		json_object_set_new(o, k->column[i].name, json_string(out_safe(value[i])));
-	out_json(o);
-}
-
-static int
-list_kind(struct cli *c, const struct rules_kind *k, bool apart, size_t *n)
-{
-	struct listed_rows l = { .c = c };
-	char *why = NULL;
-	int status;
-
-	if (apart && !c->json)
-		(void)putchar('\n');
-	status = cli_edit_failed(rules_kind_each(cli_conf(c)->rules_db, k, one_row, &l, &why), &why);
-	if (l.t != NULL)
-		out_table_print(&l.t, c);
-	*n = l.n;
-	return status;
-}
-
-static int
-list(struct cli *c)
-{
-	const char *word = c->argc > 0 ? c->argv[0] : NULL;
-	bool settings = word == NULL || strcmp(word, "settings") == 0, group = false;
-	const struct rules_kind *k = word != NULL && !settings ? rules_kind_find(word) : NULL;
-	struct ruleset *set = NULL;
-	int status;
-	size_t n = 0;
-
-	if (word != NULL && !settings && k == NULL && !(group = is_group(word)))
-		return find_kind(c, word) == NULL ? EX_USAGE : EX_SOFTWARE;
-	/* `header', `pattern' and so on are kinds, and groups of settings; `all' of both is shown. */
-	group = group || (k != NULL && is_group(word));
-	if ((status = cli_rules(c, &set)) != EX_OK)
-		return status;
-	if (settings || group)
-		list_settings(c, set, group ? word : NULL);
-	ruleset_unref(&set);
-	if (k != NULL)
-		return list_kind(c, k, group, &n);
-	for (size_t i = 0; status == EX_OK && word == NULL && i < rules_nkinds; i++)
-		status = list_kind(c, &rules_kinds[i], true, &n);
-	return status;
+	if (t == NULL)
+		(void)rule_no_such(c, "setting", given, near_setting(given), " settings");
+	return t;
 }
 
 /* --- settings ------------------------------------------------------------ */
@@ -218,8 +75,8 @@ static int
 show_setting(const struct cli *c, const char *name, const char *scope, const char *value, bool changed)
 {
 	if (c->json)
-		out_json(json_pack("{s:s,s:s,s:s,s:b}", "name", name, "scope", out_safe(scope), "value",
-		    out_safe(value), "changed", changed));
+		out_json(json_pack("{s:s,s:o,s:o,s:b}", "name", name, "scope", out_string(scope), "value",
+		    out_string(value), "changed", changed));
 	else
 		(void)printf("%s = %s%s%s\n", name, out_safe(value), *scope != '\0' ? " for " : "",
 		    out_safe(scope));
@@ -232,6 +89,20 @@ scope_of(const struct cli *c)
 	const char *scope = cli_option(c, "for");
 
 	return scope != NULL ? scope : "";
+}
+
+/* What is right in itself and yet may not be as meant. */
+static void
+warn_scope(struct cli *c, const char *scope)
+{
+	const char *domain = strchr(scope, '@') != NULL ? addr_domain(scope) : scope;
+	struct ruleset *set = NULL;
+
+	if (*scope == '\0' || cli_rules(c, &set) != EX_OK)
+		return;
+	if (ruleset_domain(set, domain) == NULL && ruleset_nmx_networks(set) == 0)
+		cli_note("%s is not served here; this counts once it is", domain);
+	ruleset_unref(&set);
 }
 
 static int
@@ -249,7 +120,10 @@ set(struct cli *c)
 		return status;
 	status = cli_edit_failed(rules_edit_setting_set(e, t->name, scope, c->argv[1], &why), &why);
 	rules_edit_close(&e);
-	return status == EX_OK ? show_setting(c, t->name, scope, c->argv[1], true) : status;
+	if (status != EX_OK)
+		return status;
+	warn_scope(c, scope);
+	return show_setting(c, t->name, scope, c->argv[1], true);
 }
 
 /* What holds now that it has none of its own. */
@@ -299,7 +173,7 @@ tell(const struct cli *c, const char *verb, const struct rules_kind *k, const ch
 		if (value[k->args[i] - '0'] != NULL)
 			buf_printf(&b, "%s%s", b.len > 0 ? " " : "", value[k->args[i] - '0']);
 	if (c->json)
-		out_json(json_pack("{s:s,s:s}", "kind", k->name, verb, out_safe(buf_str(&b))));
+		out_json(json_pack("{s:s,s:o}", "kind", k->name, verb, out_string(buf_str(&b))));
 	else
 		(void)printf("%s %s %s\n", verb, k->name, out_safe(buf_str(&b)));
 	buf_free(&b);
@@ -357,7 +231,10 @@ add(struct cli *c)
 		return status;
 	status = cli_edit_failed(rules_edit_kind_put(e, k, value, &added, &why), &why);
 	rules_edit_close(&e);
-	return status == EX_OK ? tell(c, added ? "added" : "changed", k, value) : status;
+	if (status != EX_OK)
+		return status;
+	warn_scope(c, scope_of(c));
+	return tell(c, added ? "added" : "changed", k, value);
 }
 
 /* Of the words of `add' those that are in the key. */
@@ -410,13 +287,6 @@ static const struct cli_option row_options[] = {
 	{ NULL, NULL, NULL }
 };
 
-const struct command command_rule_list = {
-	.name = "rule list", .args = "[KIND | settings | GROUP]",
-	.help = "List settings and rows: all, one kind, or the settings of a group like spf.",
-	.examples = "holdfast rule list\nholdfast rule list settings\nholdfast rule list spf\n"
-		    "holdfast rule list limits",
-	.min_args = 0, .max_args = 1, .run = list,
-};
 const struct command command_rule_set = {
 	.name = "rule set", .args = "NAME VALUE",
 	.help = "Change a setting, for everybody or for one domain or address.",

@@ -27,8 +27,8 @@
 static json_t *
 change_json(const struct rules_change *c)
 {
-	json_t *o = json_pack("{s:I,s:I,s:I,s:s,s:s}", "id", (json_int_t)c->id, "time",
-	    (json_int_t)c->time, "batch", (json_int_t)c->batch, "who", out_safe(c->who), "table", c->table);
+	json_t *o = json_pack("{s:I,s:I,s:I,s:o,s:o}", "id", (json_int_t)c->id, "time", (json_int_t)c->time,
+	    "batch", (json_int_t)c->batch, "who", out_string(c->who), "table", out_string(c->table));
 
 	json_object_set(o, "before", c->before != NULL ? c->before : json_null());
 	json_object_set(o, "after", c->after != NULL ? c->after : json_null());
@@ -75,7 +75,7 @@ history(struct cli *c)
 		return cli_usage(c, "`%s' is not a number of changes", c->argv[0]);
 	if (!c->json)
 		l.t = out_table_new(headings, 4, "rlll");
-	status = cli_edit_failed(rules_history_each(conf->rules_db, (size_t)n, one_change, &l, &why), &why);
+	status = cli_read_failed(rules_history_each(conf->rules_db, (size_t)n, one_change, &l, &why), &why);
 	if (l.t != NULL)
 		out_table_print(&l.t, c);
 	return status;
@@ -133,7 +133,7 @@ export(struct cli *c)
 
 	if (conf == NULL)
 		return EX_CONFIG;
-	status = cli_edit_failed(rules_file_export(conf->rules_db, &text, &why), &why);
+	status = cli_read_failed(rules_file_export(conf->rules_db, &text, &why), &why);
 	if (status == EX_OK)
 		status = write_out(c->argc > 0 ? c->argv[0] : NULL, &text);
 	buf_free(&text);

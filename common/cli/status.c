@@ -10,6 +10,7 @@
 
 #include "common/cli/access.h"
 #include "common/cli/commands.h"
+#include "common/cli/milter.h"
 #include "common/cli/out.h"
 #include "common/clock.h"
 
@@ -25,7 +26,9 @@ print_state(const struct cli *c, const char *what, const char *state)
 
 struct asked {
 	const struct cli *c;
+	json_t		*milter;
 	bool		 held;		/* a primary is */
+	bool		 answered;	/* by queued */
 };
 
 static void
@@ -37,7 +40,9 @@ print_status(void *arg, json_t *s)
 	int64_t held = out_int(s, "destinations_held");
 
 	a->held = held > 0;
+	a->answered = true;
 	if (c->json) {
+		(void)json_object_set(s, "milter", a->milter);
 		out_json_lent(s);
 		return;
 	}
@@ -69,18 +74,27 @@ print_status(void *arg, json_t *s)
 	(void)printf("\n");
 }
 
+/* The milter's part is shown even when queued does not answer: it tells by a file. */
 static int
 status(struct cli *c)
 {
-	struct asked a = { c, false };
-	int rc = cli_ask(c, json_pack("{s:s}", "cmd", "status"), print_status, &a, NULL);
+	struct asked a = { .c = c };
+	int rc;
 
+	if ((a.milter = milter_status(c)) == NULL)
+		return EX_CONFIG;
+	rc = cli_ask(c, json_pack("{s:s}", "cmd", "status"), print_status, &a, NULL);
+	if (!c->json)
+		milter_print_status(c, a.milter);
+	else if (!a.answered)
+		out_json(json_pack("{s:O}", "milter", a.milter));
+	json_decref(a.milter);
 	return rc == EX_OK && a.held ? EX_TEMPFAIL : rc;
 }
 
 const struct command command_status = {
 	.name = "status", .args = "",
-	.help = "Show how holdfast-queued, its rules, store and primaries are.",
+	.help = "Show how holdfast-queued, its rules, store and primaries are, and holdfast-milter.",
 	.examples = "holdfast status\nholdfast status --json | jq -r .rules",
 	.min_args = 0, .max_args = 0, .run = status,
 };

@@ -5,7 +5,7 @@
  * MTA, never logs, and keeps nothing of what it was lent.
  *
  *	static int
- *	evening(const struct check_view *v, struct verdict *out)
+ *	at_rcpt(const struct check_view *v, struct verdict *out)
  *	{
  *		if (strcmp(v->helo, "friend") == 0)
  *			check_reject(out, 554, "5.7.1", "Access denied", "helo");
@@ -13,14 +13,24 @@
  *	}
  *	const struct check holdfast_check = {
  *		.abi = HOLDFAST_CHECK_ABI, .name = "friend",
- *		.cost = COST_MEMORY, .on_fault = VERDICT_PASS, .at_rcpt = evening,
+ *		.cost = COST_MEMORY, .on_fault = VERDICT_PASS, .at_rcpt = at_rcpt,
  *	};
  *
- * Threading: hooks run on the milter's threads, several at once, and the hooks
- * of one session may run on different threads (never two at a time): a
- * check that has state of its own must lock it and must not use thread-local
- * storage. A hook at RCPT must answer well within 10 seconds (Sendmail's
- * default timeout).
+ * Outside of Holdfast's source this header is all that is needed. Compile to a shared object that
+ * exports holdfast_check, and put it into the directory that `checks_dir' in holdfast.conf names:
+ *
+ *	cc $(pkg-config --cflags holdfast) -fPIC -shared -o friend.so friend.c
+ *
+ * It is tried in a process of its own first: what crashes or hangs while it is loaded is left
+ * out. Once loaded it is a part of the milter: a hook that crashes takes the milter with it.
+ *
+ * Threading: hooks run on the milter's threads, several at once, and the hooks of one session may
+ * run on different threads (never two at a time): a check that has state of its own must lock it
+ * and must not use thread-local storage. A hook at RCPT must answer well within 10 seconds
+ * (Sendmail's default timeout): nobody can interrupt it, and the client waits. One that takes
+ * longer than 5 seconds is logged. A hook must not fork, must not change what the whole process
+ * shares (user, working directory, signals, umask, locale), and leaves standard input, output and
+ * error alone.
  *
  * Memory between the hooks of one session: view->conn and view->txn point to a
  * pointer each that is the check's own, NULL at first. What hangs there is given to
@@ -29,9 +39,9 @@
  * Ownership: everything reached through a check_view is lent for the call. The
  * verdict is the caller's; the strings in it are arrays, so nothing is freed.
  *
- * Stability: members are only ever appended to check_view, verdict and check;
- * check_view.size says how many the running milter fills. An incompatible
- * change raises HOLDFAST_CHECK_ABI, and a check of another number is refused.
+ * Stability: members are only ever appended to check_view; its size says how many the running
+ * milter fills. Every other change of a struct or of what a member means raises HOLDFAST_CHECK_ABI,
+ * and a check that was built for another number is refused: compile it again.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -122,6 +132,7 @@ struct check_view {
 	void		**conn, **txn;	/* this check's own memory, see above */
 	const struct check_message *message;	/* at_eom; else NULL */
 	const struct check_host *host;	/* for checks inside Holdfast; else NULL */
+	bool		 smtputf8;	/* declared at MAIL: addresses may be UTF-8 (RFC 6531) */
 };
 
 /*
@@ -132,7 +143,7 @@ typedef int check_hook(const struct check_view *, struct verdict *out);
 
 struct check {
 	unsigned	 abi;		/* HOLDFAST_CHECK_ABI */
-	const char	*name;		/* short, lower case: appears in log lines */
+	const char	*name;		/* 1 to 32 of a-z 0-9 _ -, of its own: appears in log lines */
 	enum check_cost	 cost;
 	/* PASS or DEFER; never REJECT: our own faults do not bounce anyone's mail (P3). */
 	enum verdict_action on_fault;
@@ -144,6 +155,12 @@ struct check {
 	void		(*end_conn)(void *);
 	bool		 wants_body;	/* at_eom reads the message */
 };
+
+/* What a shared object exports: its one check. */
+#ifdef __GNUC__
+__attribute__((visibility("default")))
+#endif
+extern const struct check holdfast_check;
 
 static inline void
 check_verdict(struct verdict *v, enum verdict_action action, int code, const char *dsn,

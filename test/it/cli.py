@@ -62,7 +62,7 @@ def cli(lab):
     same([(r['value'], r['default']) for r in rules if r.get('name') == 'global.concurrency'],
          [('5', '20')], 'a setting')
     same([r for r in rules if r['kind'] == 'mx_network'],
-         [{'kind': 'mx_network', 'value': '2001:db8::/32', 'note': 'ours'}], 'a network')
+         [{'kind': 'mx_network', 'network': '2001:db8::/32', 'note': 'ours'}], 'a network')
     same(holdfast.cli('rule', 'add', 'mx_network', '10.1.0.0/8', check=False).returncode, 65,
          'a network with bits behind its length')
     holdfast.cli('rule', 'remove', 'mx_network', '2001:db8::/32')
@@ -134,7 +134,7 @@ def cli(lab):
     wait_until(lambda: len(primary.messages) == begin + 1, 3, 'flush')
     for command in ([], ['domain'], ['domain', 'add'], ['recipient', 'import'], ['schedule'],
                     ['schedule', 'show'], ['rule'], ['rule', 'set'], ['queue'],
-                    ['queue', 'list'], ['primary'], ['flush'], ['status'], ['init']):
+                    ['queue', 'list'], ['explain'], ['primary'], ['flush'], ['status'], ['init']):
         help_text = holdfast.cli(*command, '--help').stdout
         check('holdfast' in help_text and len(help_text.splitlines()) > 2, f'{command} --help')
     same(holdfast.cli('no-such-command', check=False).returncode, 64, 'an unknown command')

@@ -146,7 +146,7 @@ def faultproxy(lab):
                  for name, kind in KINDS.items()}
     holdfast = lab.holdfast()
     with sqlite3.connect(holdfast.rules_db) as db:
-        db.execute("INSERT INTO setting (name, value) VALUES ('probe_interval', '1s')")
+        db.execute("INSERT INTO setting (name, value) VALUES ('global.probe_interval', '1s')")
         db.execute("UPDATE schedule SET steps = '1s*' WHERE name = 'default'")
     db.close()
     holdfast.start_queued()

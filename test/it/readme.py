@@ -61,6 +61,18 @@ def readme(lab):
     # Postfix may have heard of it a moment before the milter did; its LMTP transport brings it then.
     wait_until(lambda: mta.queued() == 0, 10, 'Postfix to have nothing left of it')
 
+    # Nor does an alias of one.
+    def rcpt(recipient):
+        with smtp.Client(mta.port) as c:
+            c.command('MAIL FROM:<ann@sender.example>')
+            return c.command(f'RCPT TO:<{recipient}>').code
+
+    same(rcpt('early@alias.test'), 554, 'an alias before it is one (Postfix remembers that of the address)')
+    holdfast.cli('rule', 'add', 'alias_domain', 'alias.test', 'example.test')
+    wait_until(lambda: rcpt('nobody@alias.test') == 550, 10, 'the alias to be known to both')
+    same(answer('joe@alias.test').code, 250, 'an address of the alias')
+    wait_until(lambda: holdfast.held() == 3 and mta.queued() == 0, 10, 'it to be held here as well')
+
     # The way around the milter, for what Postfix queued.
     holdfast.queued.kill()
     same(answer('joe@example.test').code, 250, 'while queued is down')
@@ -73,6 +85,6 @@ def readme(lab):
         return mta.queued() == 0
     wait_until(brought, 20, "Postfix's LMTP transport to bring the message")
 
-    primary.configure(virtual_mailbox_domains='example.test new.test')
+    primary.configure(virtual_mailbox_domains='example.test new.test alias.test')
     primary.start()
-    wait_until(lambda: len(primary.delivered()) == 3, 10, 'all three at the primary')
+    wait_until(lambda: len(primary.delivered()) == 4, 10, 'all four at the primary')

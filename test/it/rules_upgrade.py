@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A rules.db of version 1: the daemons say what to do, `holdfast init' does it, mail flows."""
+"""A rules.db of an older version: the daemons say what to do, `holdfast init' does it, mail flows."""
 import os
 import sqlite3
 
@@ -7,12 +7,12 @@ from lib import smtp
 from lib.lab import check, same, scenario
 from lib.process import wait_until
 
-V1 = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../unit/rules_v1.sql')
+UNIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../unit')
 
 
-def old_file(path):
-    """rules.db as version 1 had it, with one domain."""
-    with open(V1, encoding='utf-8') as f:
+def old_file(path, version):
+    """rules.db as that version had it, with one domain."""
+    with open(f'{UNIT}/rules_v{version}.sql', encoding='utf-8') as f:
         schema = f.read()
     if os.path.exists(path):
         os.unlink(path)
@@ -20,6 +20,7 @@ def old_file(path):
     db.executescript(schema)
     db.execute("INSERT INTO domain (name, primaries) VALUES ('example.test', '127.0.0.1:1')")
     db.execute("INSERT INTO recipient VALUES ('example.test', 'joe')")
+    db.execute("INSERT INTO setting VALUES ('concurrency', '7')")
     db.close()
     os.chmod(path, 0o644)
 
@@ -36,7 +37,7 @@ def answer(mta, recipient):
 def rules_upgrade(lab):
     primary = lab.fake_primary().start()
     holdfast = lab.holdfast()
-    old_file(holdfast.rules_db)
+    old_file(holdfast.rules_db, 1)
     for daemon in (holdfast.queued, holdfast.milter):
         daemon.start()
         wait_until(lambda: not daemon.alive(), 10, f'{daemon.name} to refuse the old file')
@@ -58,10 +59,12 @@ def rules_upgrade(lab):
     # changes the rules, it counts.
     keep = f'{holdfast.rules_db}.keep'
     os.rename(holdfast.rules_db, keep)
-    old_file(holdfast.rules_db)
-    wait_until(lambda: all('schema 1' in d.log() for d in (holdfast.milter, holdfast.queued)), 5,
+    old_file(holdfast.rules_db, 2)
+    wait_until(lambda: all('schema 2' in d.log() for d in (holdfast.milter, holdfast.queued)), 5,
                'both daemons to say that the file is old')
     same(answer(mta, 'joe@example.test'), 250, 'the rules before that stay')
     told = holdfast.cli('recipient', 'add', 'mary@example.test').stderr
     check('upgraded' in told, f'what the command says: {told}')
     wait_until(lambda: answer(mta, 'mary@example.test') == 250, 5, 'the upgraded file to count')
+    same([r['value'] for r in holdfast.json('rule', 'list', 'global') if r['name'] == 'global.concurrency'],
+         ['7'], 'a setting of the old file')

@@ -142,7 +142,7 @@ def tls_levels(lab):
     holdfast.domain('mispinned.test', ports['good'], (), '--recipients', 'any', '--tls', 'pinned',
                     '--tls-pin', what['expired'][0].pin)
     with sqlite3.connect(holdfast.conf['rules_db']) as rules:
-        rules.execute("INSERT INTO setting (name, value) VALUES ('connection_messages', '1')")
+        rules.execute("INSERT INTO setting (name, value) VALUES ('global.connection_messages', '1')")
     holdfast.start_queued()
     for kind, level in expected:
         send(holdfast, f'{level}.{kind}.test')

@@ -20,9 +20,9 @@ def entries():
         return [Entry(line) for line in f]
 
 
-def trace_of(arrived, original):
+def trace_of(arrived, original, names=(b'received:',)):
     """
-    The Received: headers that were put on top of original; Failure if anything else differs.
+    The headers of these names that were put on top of original; Failure if anything else differs.
     A message without a body may arrive with the blank line that ends every header section.
     """
     for sent in (original, original + b'\r\n'):
@@ -37,7 +37,7 @@ def trace_of(arrived, original):
     for line in top.split(b'\r\n')[:-1]:
         if line[:1] in (b' ', b'\t') and trace:
             trace[-1] += b'\r\n' + line
-        elif line.lower().startswith(b'received:'):
+        elif line.lower().startswith(names):
             trace.append(line)
         else:
             raise Failure(f'not a trace line on top: {line[:200]!r}')

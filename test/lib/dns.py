@@ -10,6 +10,7 @@ signed; `anchor' is the file with the trust anchors of all of them (for dnssec_a
 whose text is None is configured without data: nsd answers SERVFAIL. Unbound(lab, dns) is a
 recursive resolver for all of this; Holdfast may ask either.
 """
+import ipaddress
 import os
 import signal
 import socket
@@ -47,7 +48,7 @@ class Nsd:
   database: ""
   server-count: 1
   hide-version: yes
-remote-control:
+{unlimited()}remote-control:
   control-enable: no
 '''
         for zone in zones:
@@ -113,10 +114,12 @@ remote-control:
 
 
 class Unbound:
-    """A resolver that asks the given nsd for its zones and validates what is signed there."""
+    """A resolver that asks the given nsd for its zones and validates what is signed there.
 
-    def __init__(self, lab, nsd, name='unbound'):
-        self.lab, self.port = lab, free_port()
+    elsewhere: zones that are delegated to another port, zone -> port."""
+
+    def __init__(self, lab, nsd, name='unbound', elsewhere=None, port=None):
+        self.lab, self.port = lab, port or free_port()
         self.dir = lab.mkdir(name)
         self.address = f'127.0.0.1:{self.port}'
         anchor = f'  trust-anchor-file: "{nsd.anchor}"\n' if nsd.keys else ''
@@ -134,11 +137,12 @@ class Unbound:
   cache-max-negative-ttl: 1
   infra-host-ttl: 1
   local-zone: "test." nodefault
+  unblock-lan-zones: yes
 {anchor}remote-control:
   control-enable: no
 '''
-        for zone in nsd.zones:
-            config += f'stub-zone:\n  name: "{zone}"\n  stub-addr: 127.0.0.1@{nsd.port}\n'
+        for zone, port in {**{z: nsd.port for z in nsd.zones}, **(elsewhere or {})}.items():
+            config += f'stub-zone:\n  name: "{zone}"\n  stub-addr: 127.0.0.1@{port}\n'
         path = lab.write(f'{name}/unbound.conf', config)
         self.process = lab.process(name, ['unbound', '-d', '-c', path])
         self.zone = next(name for name, (text, _) in nsd.zones.items() if text is not None)
@@ -150,6 +154,33 @@ class Unbound:
 
     def stop(self):
         self.process.stop()
+
+
+class DeafServer:
+    """A port that takes questions and never answers."""
+
+    def __init__(self):
+        # Both, since whoever comes after it needs both.
+        self.sockets = [socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+        self.sockets[0].bind(('127.0.0.1', 0))
+        self.port = self.sockets[0].getsockname()[1]
+        self.sockets[1].bind(('127.0.0.1', self.port))
+
+    def stop(self):
+        for s in self.sockets:
+            s.close()
+
+
+def unlimited():
+    """nsd drops answers beyond 200 a second to one client, where it is built to do so."""
+    version = run(['nsd', '-v'], check=False)
+    return '  rrl-ratelimit: 0\n' if 'enable-ratelimit' in version.stdout + version.stderr else ''
+
+
+def reverse(address):
+    """An address as RFC 5782 wants it below a list's zone, or without `in-addr.arpa'."""
+    name = ipaddress.ip_address(address).reverse_pointer
+    return name.replace('.in-addr.arpa', '').replace('.ip6.arpa', '')
 
 
 def date(offset):

@@ -89,6 +89,13 @@ class Holdfast:
                      input=''.join(f'{r}@{name}\n' for r in recipients))
         return self
 
+    def rule(self, *args):
+        """`holdfast rule ARGS', and the running milter has it."""
+        told = 'rules: new rules are in force'
+        before = self.milter.log().count(told)
+        self.cli('rule', *args)
+        wait_until(lambda: self.milter.log().count(told) > before, 10, f'rule {" ".join(args)} to be in force')
+
     def count(self):
         return self.json('queue', 'count')[0]
 

@@ -22,8 +22,9 @@ class Reply:
         return '\n'.join(self.lines)
 
 
-def connect(where, timeout=60):
-    """where: a port on 127.0.0.1, (host, port), (host, port, from which address), or the path of a unix socket."""
+def connect(where, timeout=60, source=None):
+    """where: a port on 127.0.0.1, (host, port), (host, port, source), or the path of a unix socket. source:
+    our own address."""
     try:
         if isinstance(where, str):
             s = socket.socket(socket.AF_UNIX)
@@ -32,7 +33,9 @@ def connect(where, timeout=60):
             return s
         if isinstance(where, int):
             where = ('127.0.0.1', where)
-        s = socket.create_connection(where[:2], timeout, (where[2], 0) if len(where) > 2 else None)
+        if len(where) > 2:
+            where, source = where[:2], where[2]
+        s = socket.create_connection(where, timeout, (source, 0) if source else None)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return s
     except OSError as e:
@@ -50,8 +53,8 @@ def stuff(message):
 
 
 class Client:
-    def __init__(self, where, hello='EHLO client.example', timeout=60):
-        self.socket = connect(where, timeout)
+    def __init__(self, where, hello='EHLO client.example', timeout=60, source=None):
+        self.socket = connect(where, timeout, source)
         self.pending = b''
         self.banner = self.reply()
         self.hello = self.command(hello) if hello else None
@@ -147,3 +150,13 @@ def lmtp(where, sender, recipients, message, options=''):
         replies = [r] + [c.reply() for _ in recipients[1:]]
         c.quit()
         return replies
+
+
+def stranger(where, addr, name='[UNAVAILABLE]', hello='client.example', timeout=60):
+    """A client that a Postfix which allows XCLIENT takes for one with this address."""
+    c = Client(where, hello='EHLO gate.example', timeout=timeout)
+    addr = f'IPv6:{addr}' if ':' in addr else addr
+    c.banner = c.command(f'XCLIENT NAME={name} ADDR={addr}')
+    if c.banner.code == 220:
+        c.hello = c.command(f'EHLO {hello}')
+    return c

@@ -26,7 +26,8 @@ def rules(holdfast, *statements):
 
 
 def setting(name, value):
-    return f"INSERT OR REPLACE INTO setting (name, value) VALUES ('{name}', '{value}')"
+    return (f"INSERT INTO setting (name, value) VALUES ('global.{name}', '{value}') "
+            'ON CONFLICT (scope, name) DO UPDATE SET value = excluded.value')
 
 
 def write_users(holdfast, words=USERS):

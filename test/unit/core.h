@@ -1,5 +1,5 @@
 /*
- * core.h -- cmocka with what it needs before it, and a scratch directory.
+ * core.h -- cmocka with what it needs before it, a scratch directory, files of the source tree.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include <sys/stat.h>
 
 #include <ftw.h>
 #include <stdio.h>
@@ -35,6 +37,26 @@ scratch_setup(void **state)
 	}
 	*state = path;
 	return 0;
+}
+
+/* A file of the source tree as text; the test fails without it. Caller frees. */
+static inline char *
+source_text(const char *name)
+{
+	const char *top = getenv("top_srcdir");
+	char *path = NULL, *text;
+	struct stat st;
+	FILE *f;
+
+	assert_true(asprintf(&path, "%s/%s", top != NULL ? top : ".", name) != -1);
+	if ((f = fopen(path, "r")) == NULL || fstat(fileno(f), &st) == -1)
+		fail_msg("%s: cannot be read", path);
+	text = calloc(1, (size_t)st.st_size + 1);
+	assert_non_null(text);
+	assert_int_equal(fread(text, 1, (size_t)st.st_size, f), st.st_size);
+	(void)fclose(f);
+	free(path);
+	return text;
 }
 
 static inline int

@@ -10,5 +10,5 @@ test_unit_t_route_mx_SOURCES = test/unit/t_route_mx.c test/unit/core.h
 test_unit_t_route_mx_LDADD = libqueue.a $(UNIT_LIBS)
 test_unit_t_derived_SOURCES = test/unit/t_derived.c test/unit/dns_server.c \
 	test/unit/dns_server.h test/unit/rulesdb.c test/unit/rulesdb.h
-test_unit_t_derived_LDADD = libchecks.a $(UNIT_LIBS)
+test_unit_t_derived_LDADD = $(CMOCKA_LIBS) $(CHECKS_LIBS)
 endif

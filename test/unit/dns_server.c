@@ -19,10 +19,18 @@
 
 #include "common/dns.h"
 
+#define ASKED_MAX	4096
+#define WORDS_TTL	300
+
 struct dns_server {
 	int		fd;
 	pthread_t	thread;
 	char		address[32];
+	pthread_mutex_t	lock;
+	const struct dns_server_row *row;
+	size_t		nrows;
+	char		asked[ASKED_MAX][DNS_NAME_MAX];
+	size_t		nasked;
 };
 
 struct packet {
@@ -47,13 +55,13 @@ put16(struct packet *p, unsigned v)
 
 /* One record whose owner is at offset `owner'. */
 static void
-record(struct packet *p, unsigned owner, unsigned type, const void *data, size_t len)
+record(struct packet *p, unsigned owner, unsigned type, unsigned ttl, const void *data, size_t len)
 {
 	put16(p, 0xc000 | owner);
 	put16(p, type);
 	put16(p, 1);
 	put16(p, 0);
-	put16(p, 300);
+	put16(p, ttl);
 	put16(p, (unsigned)len);
 	put(p, data, len);
 	p->b[7]++;		/* ANCOUNT */
@@ -69,11 +77,11 @@ answers(struct packet *p, unsigned owner, unsigned type, unsigned zone)
 	for (unsigned i = 0; i < 2; i++) {
 		switch (type) {
 		case DNS_A:
-			record(p, owner, type, a[i], 4);
+			record(p, owner, type, WORDS_TTL, a[i], 4);
 			break;
 		case DNS_AAAA:
 			data[15] = (unsigned char)(i + 1);
-			record(p, owner, type, data, 16);
+			record(p, owner, type, WORDS_TTL, data, 16);
 			break;
 		case DNS_MX:
 			data[0] = 0;
@@ -83,10 +91,10 @@ answers(struct packet *p, unsigned owner, unsigned type, unsigned zone)
 			data[4] = (unsigned char)('1' + i);
 			data[5] = (unsigned char)(0xc0 | zone >> 8);
 			data[6] = (unsigned char)zone;
-			record(p, owner, type, data, 7);
+			record(p, owner, type, WORDS_TTL, data, 7);
 			break;
 		default:
-			record(p, owner, type, "\001x", 2);
+			record(p, owner, type, WORDS_TTL, "\001x", 2);
 			break;
 		}
 	}
@@ -103,12 +111,14 @@ answer(struct packet *p)
 
 	while (end < p->len && p->b[end] != 0)
 		end += p->b[end] + 1u;
-	if (end + 5 > p->len)
+	if (end + 5 > p->len || end > 12 + DNS_NAME_MAX)
 		return false;
 	type = (unsigned)p->b[end + 1] << 8 | p->b[end + 2];
 	zone = 12 + (unsigned)first + 1;
 	p->len = end + 5;
 	memset(p->b + 6, 0, 6);
+	if (first == 4 && strncasecmp(label, "late", 4) == 0)
+		(void)usleep(200000);
 	p->b[2] = 0x84;		/* QR, AA */
 	p->b[3] = 0x80;		/* RA */
 	if (first == 4 && strncasecmp(label, "mute", 4) == 0)
@@ -121,7 +131,7 @@ answer(struct packet *p)
 		alias[4] = (unsigned char)(0xc0 | zone >> 8);
 		alias[5] = (unsigned char)zone;
 		target = (unsigned)p->len + 12;
-		record(p, 12, DNS_CNAME, alias, sizeof(alias));
+		record(p, 12, DNS_CNAME, WORDS_TTL, alias, sizeof(alias));
 		answers(p, target, type, zone);
 	} else if (first != 4 || strncasecmp(label, "none", 4) != 0) {
 		answers(p, 12, type, zone);
@@ -129,10 +139,111 @@ answer(struct packet *p)
 	return true;
 }
 
+/* --- by a table ------------------------------------------------------------- */
+
+static bool
+ends_in(const char *name, const char *suffix)
+{
+	size_t len = strlen(name), n = strlen(suffix);
+
+	return len >= n && strcasecmp(name + len - n, suffix) == 0;
+}
+
+static bool
+row_is_for(const struct dns_server_row *r, const char *name)
+{
+	return r->name[0] == '*' ? ends_in(name, r->name + 1) : strcasecmp(r->name, name) == 0;
+}
+
+/* False: says nothing. */
+static bool
+answer_by_table(struct dns_server *s, struct packet *p, const char *name)
+{
+	enum dns_server_how how = SERVE_NXDOMAIN;
+	size_t end = p->len;
+	unsigned type = (unsigned)p->b[end - 4] << 8 | p->b[end - 3];
+
+	for (size_t i = 0; i < s->nrows; i++) {
+		const struct dns_server_row *r = &s->row[i];
+
+		if (!row_is_for(r, name))
+			continue;
+		if (r->type != 0 && r->type != type && r->type != DNS_CNAME) {
+			how = how == SERVE_NXDOMAIN ? SERVE_NODATA : how;
+			continue;
+		}
+		how = r->how;
+		if (how != SERVE_DATA)
+			break;
+		record(p, 12, r->type, 0, r->rdata, r->len);
+	}
+	p->b[3] |= how == SERVE_NXDOMAIN ? 3 : how == SERVE_FAIL ? 2 : 0;
+	return how != SERVE_MUTE;
+}
+
+static void
+question_name(const struct packet *p, char name[DNS_NAME_MAX])
+{
+	size_t out = 0;
+
+	for (size_t at = 12; at < p->len && p->b[at] != 0; at += p->b[at] + 1u) {
+		if (out > 0)
+			name[out++] = '.';
+		memcpy(name + out, p->b + at + 1, p->b[at]);
+		out += p->b[at];
+	}
+	name[out] = '\0';
+}
+
+/* Turns the question into its answer, remembers it. */
+static bool
+reply(struct dns_server *s, struct packet *p)
+{
+	char name[DNS_NAME_MAX];
+	bool said;
+
+	question_name(p, name);
+	(void)pthread_mutex_lock(&s->lock);
+	if (s->nasked < ASKED_MAX)
+		memcpy(s->asked[s->nasked++], name, sizeof(name));
+	said = answer(p);
+	if (s->row != NULL) {
+		p->b[3] = 0x80;
+		p->b[7] = 0;
+		p->len = 12 + strlen(name) + 6;
+		said = answer_by_table(s, p, name);
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	return said;
+}
+
+void
+dns_server_table(struct dns_server *s, const struct dns_server_row *row, size_t n)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	s->row = row;
+	s->nrows = n;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+unsigned
+dns_server_asked(struct dns_server *s, const char *suffix)
+{
+	unsigned n = 0;
+
+	(void)pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->nasked; i++)
+		n += ends_in(s->asked[i], suffix);
+	(void)pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+/* --- the thread --------------------------------------------------------------- */
+
 static void *
 serve(void *arg)
 {
-	const struct dns_server *s = arg;
+	struct dns_server *s = arg;
 	struct sockaddr_in from;
 	struct packet p;
 
@@ -143,7 +254,7 @@ serve(void *arg)
 		if (n < 12)
 			return NULL;		/* dns_server_stop() */
 		p.len = (size_t)n;
-		if (answer(&p))
+		if (reply(s, &p))
 			(void)sendto(s->fd, p.b, p.len, 0, (struct sockaddr *)&from, len);
 	}
 }
@@ -157,6 +268,7 @@ dns_server_start(void)
 
 	if (s == NULL)
 		abort();
+	(void)pthread_mutex_init(&s->lock, NULL);
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (s->fd == -1 || bind(s->fd, (struct sockaddr *)&in, len) == -1 ||
@@ -188,6 +300,7 @@ dns_server_stop(struct dns_server **sp)
 	(void)pthread_join(s->thread, NULL);
 	(void)close(fd);
 	(void)close(s->fd);
+	(void)pthread_mutex_destroy(&s->lock);
 	free(s);
 	*sp = NULL;
 }

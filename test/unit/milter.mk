@@ -4,7 +4,7 @@ milter_tests = test/unit/t_argv test/unit/t_checks test/unit/t_engine test/unit/
 	test/unit/t_session
 check_PROGRAMS += $(milter_tests)
 TESTS += $(milter_tests)
-MILTER_UNIT_LIBS = libchecks.a $(UNIT_LIBS) $(MILTER_LIBS)
+MILTER_UNIT_LIBS = $(CMOCKA_LIBS) $(CHECKS_LIBS)
 test_unit_t_argv_SOURCES = test/unit/t_argv.c
 test_unit_t_argv_LDADD = $(MILTER_UNIT_LIBS)
 # For the tests of checks: what one needs around it.

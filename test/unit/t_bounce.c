@@ -41,7 +41,7 @@ setting(struct world *w, const char *name, const char *value)
 	char *why = NULL;
 
 	assert_int_equal(EDIT_OK, rules_edit_open(w->db->path, &edit, &why));
-	assert_int_equal(EDIT_OK, rules_edit_setting_set(edit, name, value, &why));
+	assert_int_equal(EDIT_OK, rules_edit_setting_set(edit, name, "", value, &why));
 	rules_edit_close(&edit);
 	reread(w);
 }
@@ -65,7 +65,7 @@ setup(void **state)
 	int rc = world_setup(state);
 
 	if (rc == 0)
-		setting(*state, "canary", "0");		/* t_guard has the trial */
+		setting(*state, "global.canary", "0");		/* t_guard has the trial */
 	return rc;
 }
 
@@ -171,7 +171,7 @@ test_rate(void **state)
 	struct world *w = *state;
 	unsigned bounced = 0, kept = 0;
 
-	setting(w, "bounce_rate", "3");
+	setting(w, "global.bounce_rate", "3");
 	for (unsigned i = 0; i < 10; i++)
 		(void)mail(w, "pass");
 	(void)refused(w, &w->store.held[0]);

@@ -16,6 +16,7 @@
 #include "milter/checks.h"
 #include "test/unit/check_lab.h"
 
+#define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static void
@@ -40,14 +41,19 @@ test_recipient(void **state)
 		/* P3: no list is our fault, not the sender's. */
 		{ "anybody@promised.test", 450, "4.1.1",
 		    "<anybody@promised.test>: Recipient address rejected: recipient list not available" },
+		/* Nor is an old one. */
+		{ "alice@stale.test", 0, "", "" },
 		{ "anybody@stale.test", 450, "4.1.1",
-		    "<anybody@stale.test>: Recipient address rejected: User unknown to an old list" },
+		    "<anybody@stale.test>: Recipient address rejected: recipient list too old" },
 		{ "anybody@verify.test", 0, "", "" },
 		{ "anybody@any.test", 0, "", "" },
 		{ "anybody@catchall.test", 0, "", "" },
 		{ "mallory@elsewhere.test", 0, "", "" },
-		{ "\xc3\xa4@listed.test", 550, "5.1.1",
-		    "<\xc3\xa4@listed.test>: Recipient address rejected: User unknown" },
+		/* The primary would not take it without SMTPUTF8. */
+		{ "\xc3\xa4@listed.test", 553, "5.6.7",
+		    "Recipient address rejected: non-ASCII address without SMTPUTF8" },
+		{ "\xc3\xa4@any.test", 553, "5.6.7",
+		    "Recipient address rejected: non-ASCII address without SMTPUTF8" },
 		{ "a b@listed.test", 501, "5.1.3", "Bad recipient address syntax" },
 		{ "a@b@listed.test", 501, "5.1.3", "Bad recipient address syntax" },
 		{ "@listed.test", 501, "5.1.3", "Bad recipient address syntax" },
@@ -55,11 +61,30 @@ test_recipient(void **state)
 		{ "\xff@listed.test", 501, "5.1.3", "Bad recipient address syntax" },
 		{ "al\rice@listed.test", 501, "5.1.3", "Bad recipient address syntax" },
 		{ "", 501, "5.1.3", "Bad recipient address syntax" },
+		{ "@", 501, "5.1.3", "Bad recipient address syntax" },
+		{ "alice@", 501, "5.1.3", "Bad recipient address syntax" },
+		{ ";id;@", 501, "5.1.3", "Bad recipient address syntax" },
+		{ "alice", 501, "5.1.3", "Bad recipient address syntax" },
+		{ A50 "aaaaaaaaaaaaaaa@any.test", 501, "5.1.3", "Bad recipient address syntax" },
+		{ "a@" A50 "." A50 "." A50 "." A50 "." A50 ".any.test", 501, "5.1.3",
+		    "Bad recipient address syntax" },
+		{ "a@" A50 "aaaaaaaaaaaaaa.any.test", 501, "5.1.3", "Bad recipient address syntax" },
+		{ "\"alice@any.test", 501, "5.1.3", "Bad recipient address syntax" },
+		{ "\"a\\@any.test", 501, "5.1.3", "Bad recipient address syntax" },
+		{ "a@[IPv6:zz]", 501, "5.1.3", "Bad recipient address syntax" },
+		{ "a\xc0\xaf@any.test", 501, "5.1.3", "Bad recipient address syntax" },
+		{ "<alice@any.test>", 501, "5.1.3", "Bad recipient address syntax" },
+		/* odd, and an address */
+		{ "\"'); DROP TABLE q;--\"@any.test", 0, "", "" },
+		{ "%s%n@any.test", 0, "", "" },
+		{ "../../etc/passwd@any.test", 0, "", "" },
+		{ "-oQ/tmp@any.test", 0, "", "" },
 	};
 	struct check_lab *l = check_lab_new(
 	    "INSERT INTO domain (name, primaries, list_max_age, list_time)"
 	    " VALUES ('listed.test', 'p.test', '', 1), ('stale.test', 'p.test', '1d', 1);"
-	    "INSERT INTO recipient (domain, local_part) VALUES ('listed.test', 'alice');"
+	    "INSERT INTO recipient (domain, local_part) VALUES ('listed.test', 'alice'),"
+	    " ('stale.test', 'alice');"
 	    "INSERT INTO domain (name, primaries, list_max_age, list_time, case_sensitive)"
 	    " VALUES ('case.test', 'p.test', '', 1, 1);"
 	    "INSERT INTO recipient (domain, local_part) VALUES ('case.test', 'Exact');"
@@ -83,6 +108,16 @@ test_recipient(void **state)
 		assert_string_equal(v.text, table[i].text);
 		assert_int_equal(v.action, v.code >= 500 ? VERDICT_REJECT : VERDICT_DEFER);
 	}
+	l->view.smtputf8 = true;
+	l->view.rcpt = "\xc3\xa4@listed.test";
+	check_lab_ask(l, &check_recipient, STAGE_RCPT, &v);
+	assert_string_equal(v.text, "<\xc3\xa4@listed.test>: Recipient address rejected: User unknown");
+	l->view.rcpt = "\xc3\xa4@any.test";
+	check_lab_ask(l, &check_recipient, STAGE_RCPT, &v);
+	assert_int_equal(v.action, VERDICT_PASS);
+	l->view.rcpt = "\xff@any.test";
+	check_lab_ask(l, &check_recipient, STAGE_RCPT, &v);
+	assert_int_equal(v.code, 501);
 	check_lab_free(&l, &check_recipient);
 }
 

@@ -4,20 +4,13 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test/unit/core.h"
 
 #include <sys/stat.h>
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/clock.h"
@@ -27,27 +20,7 @@
 #include "common/conf.h"
 #include "common/conf_keys.h"
 #include "player.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-/* A file of the source tree. */
-static void
-slurp(const char *name, struct buf *b)
-{
-	const char *top = getenv("top_srcdir");
-	char *path = xasprintf("%s/%s", top != NULL ? top : ".", name);
-	FILE *f = fopen(path, "r");
-	int c;
-
-	if (f == NULL)
-		fail_msg("%s: cannot be read", path);
-	else {
-		while ((c = getc(f)) != EOF)
-			buf_putc(b, (char)c);
-		(void)fclose(f);
-	}
-	free(path);
-}
+#include "test/unit/cli_run.h"
 
 /* Is it there, and not just the start of a longer word? */
 static bool
@@ -62,19 +35,17 @@ has_word(const char *text, const char *word)
 static void
 test_man_page(void **state)
 {
-	struct buf man = BUF_INIT;
-	const char *examples;
+	char *man = source_text("packaging/man/holdfast.1");
+	const char *examples = strstr(man, ".Sh EXAMPLES");
 
 	(void)state;
-	slurp("packaging/man/holdfast.1", &man);
-	examples = strstr(buf_str(&man), ".Sh EXAMPLES");
 	assert_non_null(examples);
 	for (size_t i = 0; cli_commands[i] != NULL; i++) {
 		const struct command *k = cli_commands[i];
 		char *item = xasprintf("\n.It Ic %s", k->name);
 		char *example = xasprintf("holdfast %s", k->name);
 
-		if (!has_word(buf_str(&man), item))
+		if (!has_word(man, item))
 			fail_msg("holdfast(1) does not describe `%s'", k->name);
 		if (!has_word(examples, example))
 			fail_msg("holdfast(1) has no example of `%s'", k->name);
@@ -84,14 +55,14 @@ test_man_page(void **state)
 			char *flag = xasprintf("Fl -%s", o->name);
 
 			assert_true(o - k->options < CLI_OPTIONS_MAX);
-			if (!has_word(buf_str(&man), flag))
+			if (!has_word(man, flag))
 				fail_msg("holdfast(1) does not describe --%s", o->name);
 			free(flag);
 		}
 		free(item);
 		free(example);
 	}
-	buf_free(&man);
+	free(man);
 }
 
 /* What `init' writes may be used as it is, and with every default written out. */
@@ -127,22 +98,30 @@ test_conf_text(void **state)
 static void
 test_conf_template(void **state)
 {
-	struct buf text = BUF_INIT;
+	char *text = source_text("common/cli/holdfast.conf");
 	size_t keys = 0;
 
 	(void)state;
-	slurp("common/cli/holdfast.conf", &text);
 	for (size_t i = 0; i < conf_nkeys; i++) {
 		char *line = xasprintf("\n#%s =\n", conf_keys[i].name);
 
-		if (strstr(buf_str(&text), line) == NULL)
+		if (strstr(text, line) == NULL)
 			fail_msg("%s is missing", conf_keys[i].name);
 		free(line);
 	}
-	for (const char *p = buf_str(&text); (p = strstr(p, " =\n")) != NULL; p++)
+	for (const char *p = text; (p = strstr(p, " =\n")) != NULL; p++)
 		keys++;
 	assert_int_equal(keys, conf_nkeys);
-	buf_free(&text);
+	free(text);
+}
+
+static void
+expect_json(const char *text, const char *want)
+{
+	json_t *j = out_string(text);
+
+	assert_string_equal(json_string_value(j), want);
+	json_decref(j);
 }
 
 static void
@@ -166,6 +145,7 @@ test_words(void **state)
 		const char	*want;
 	} interval[] = { { 0, "0s" }, { 90, "90s" }, { 300, "5m" }, { 3600, "1h" },
 		{ 28 * 86400, "28d" }, { 86401, "86401s" } };
+	char lengthy[5000];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(size); i++)
@@ -176,6 +156,12 @@ test_words(void **state)
 		assert_string_equal(out_interval(interval[i].s), interval[i].want);
 	assert_string_equal(out_safe("a\033[2Jb\n\xff\xc2\x9b"), "a\\x1b[2Jb\\x0a\\xff\\xc2\\x9b");
 	assert_string_equal(out_safe("j\xc3\xbcrgen"), "j\xc3\xbcrgen");
+	expect_json("j\xc3\xbcrgen\n\"\033", "j\xc3\xbcrgen\n\"\033");
+	expect_json("a\xff\n", "a\\xff\\x0a");
+	memset(lengthy, 'x', sizeof(lengthy) - 1);
+	lengthy[sizeof(lengthy) - 1] = '\0';
+	expect_json(lengthy, lengthy);		/* whole: a program can bear it */
+	assert_true(strlen(out_safe(lengthy)) < 2000);
 	assert_int_equal(out_columns("ADDRESS \xe2\x80\xa6"), 9);
 	assert_string_equal(out_count(1, "message", "messages"), "1 message");
 	assert_string_equal(out_count(0, "message", "messages"), "0 messages");
@@ -210,73 +196,29 @@ struct ran {
 	struct buf	out, err, asked;
 };
 
-static void
-take(const char *path, struct buf *b)
-{
-	FILE *f = fopen(path, "r");
-	int c;
-
-	assert_non_null(f);
-	while (f != NULL && (c = getc(f)) != EOF)
-		buf_putc(b, (char)c);
-	(void)fclose(f);
-	(void)unlink(path);
-}
-
-static int
-divert(int fd, const char *path)
-{
-	int keep = dup(fd), file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	assert_true(keep != -1 && file != -1);
-	assert_true(dup2(file, fd) != -1);
-	(void)close(file);
-	return keep;
-}
-
-static void
-restore(int fd, int keep)
-{
-	assert_true(dup2(keep, fd) != -1);
-	(void)close(keep);
-}
-
 /* Runs the command; its words are apart by blanks. */
 static void
 run(struct ran *r, const char *words, const char *const *answers)
 {
 	struct player s;
-	char conf[128], out[128], err[128], *copy = xstrdup(words), *save = NULL;
-	char *argv[16] = { xstrdup("holdfast"), xstrdup("-c"), conf };
-	int argc = 3, keep_out, keep_err;
+	char conf[128], *copy = xstrdup(words), *save = NULL;
+	const char *word[CLI_RUN_ARGS] = { NULL };
+	struct cli_ran ran;
+	size_t n = 0;
 	FILE *f;
 
-	memset(r, 0, sizeof(*r));
 	player_start(&s, answers, 4096);
 	(void)snprintf(conf, sizeof(conf), "%s/conf", s.dir);
-	(void)snprintf(out, sizeof(out), "%s/out", s.dir);
-	(void)snprintf(err, sizeof(err), "%s/err", s.dir);
 	assert_non_null(f = fopen(conf, "w"));
 	(void)fchmod(fileno(f), 0644);
 	(void)fprintf(f, "hostname = mx.test\ncontrol_socket = %s\n", s.path);
 	assert_int_equal(fclose(f), 0);
 	for (char *w = strtok_r(copy, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save))
-		argv[argc++] = w;
-
-	(void)fflush(stdout);
-	keep_out = divert(STDOUT_FILENO, out);
-	keep_err = divert(STDERR_FILENO, err);
-	r->status = cli_main(argc, argv);
-	(void)fflush(stdout);
-	restore(STDOUT_FILENO, keep_out);
-	restore(STDERR_FILENO, keep_err);
-	take(out, &r->out);
-	take(err, &r->err);
+		word[n++] = w;
+	cli_run(&ran, conf, word);
 	(void)unlink(conf);
 	player_stop(&s);
-	r->asked = s.got;
-	free(argv[0]);
-	free(argv[1]);
+	*r = (struct ran){ ran.status, ran.out, ran.err, s.got };
 	free(copy);
 }
 

@@ -1,26 +1,16 @@
 /*
- * t_cli_rules.c -- what `holdfast schedule' and `holdfast rule' compute, and
- * their table of settings against rules.sql and the man page.
+ * t_cli_rules.c -- what `holdfast schedule' computes.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test/unit/core.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdbool.h>
 
-#include "common/buf.h"
 #include "common/cli/schedule.h"
-#include "common/rules_setting.h"
 #include "common/schedule.h"
 
 #define DAY 86400u
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static struct schedule
 make(const char *steps, unsigned jitter, unsigned lifetime)
@@ -107,79 +97,12 @@ test_schedule_text(void **state)
 	free(text);
 }
 
-/* --- settings ------------------------------------------------------------ */
-
-static void
-slurp(const char *name, struct buf *b)
-{
-	const char *top = getenv("top_srcdir");
-	char *path = xasprintf("%s/%s", top != NULL ? top : ".", name);
-	FILE *f = fopen(path, "r");
-	int c;
-
-	if (f == NULL)
-		fail_msg("%s: cannot be read", path);
-	while (f != NULL && (c = getc(f)) != EOF)
-		buf_putc(b, (char)c);
-	if (f != NULL)
-		(void)fclose(f);
-	free(path);
-}
-
-/* The text between the name of a setting and the end of its paragraph has the default. */
-static void
-described(const char *where, const char *text, const char *intro, const char *name,
-    const char *after, const char *standard)
-{
-	char *head = xasprintf("%s%s%s", intro, name, after), *tail = xasprintf("(%s)\n", standard);
-	const char *p = strstr(text, head), *end;
-
-	if (p == NULL)
-		fail_msg("%s does not describe %s", where, name);
-	end = p != NULL ? strstr(p, tail) : NULL;
-	if (end == NULL || end - p > 160)
-		fail_msg("%s does not say that the default of %s is %s", where, name, standard);
-	free(head);
-	free(tail);
-}
-
-static void
-test_settings_described(void **state)
-{
-	struct buf sql = BUF_INIT, man = BUF_INIT;
-	struct rules_settings initial;
-
-	(void)state;
-	slurp("common/rules.sql", &sql);
-	slurp("packaging/man/holdfast.1", &man);
-	rules_settings_default(&initial);
-	for (size_t i = 0; i < rules_nsettings; i++) {
-		const struct rules_setting *t = &rules_settings_all[i];
-		char *standard = rules_setting_format(t, &initial);
-		char *check = xasprintf("'%s'", t->name), *why = NULL;
-
-		described("rules.sql", buf_str(&sql), "\t-- ", t->name, "\t", standard);
-		described("holdfast(1)", buf_str(&man), "\n.It Cm ", t->name, "\n", standard);
-		if (strstr(buf_str(&sql), check) == NULL)
-			fail_msg("the CHECK of setting.name does not know %s", t->name);
-		/* what is shown may be written */
-		assert_int_equal(rules_setting_parse(t, standard, &initial, &why), 0);
-		assert_ptr_equal(rules_setting_find(t->name), t);
-		assert_true(strlen(t->help) > 0);
-		free(check);
-		free(standard);
-	}
-	assert_null(rules_setting_find(""));
-	buf_free(&sql);
-	buf_free(&man);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_attempts), cmocka_unit_test(test_attempts_are_schedule_next),
-		cmocka_unit_test(test_schedule_text), cmocka_unit_test(test_settings_described),
+		cmocka_unit_test(test_schedule_text),
 	};
 
 	return cmocka_run_group_tests_name("cli_rules", tests, NULL, NULL);

@@ -71,6 +71,7 @@ defaults(void **state)
 	assert_string_equal(c->rules_db, LOCALSTATEDIR "/lib/holdfast/rules.db");
 	assert_string_equal(c->state_db, LOCALSTATEDIR "/lib/holdfast/state.db");
 	assert_string_equal(c->queue_db, LOCALSTATEDIR "/lib/holdfast/queue.db");
+	assert_string_equal(c->checks_dir, "");
 	assert_string_equal(c->store, "sqlite");
 	assert_string_equal(c->milter_listen.path, "/var/spool/postfix/holdfast/milter.sock");
 	assert_int_equal(c->lmtp_listen.n, 1);
@@ -120,6 +121,7 @@ values(void **state)
 		 "bounce_relay = relay.example.test\n"
 		 "milter_listen = inet:8891@127.0.0.1\n"
 		 "lmtp_listen = unix:/q.sock, inet:2424@[::1]\n"
+		 "checks_dir = /usr/lib/holdfast/checks\n"
 		 "store = sqlite\n"
 		 "handover = lmtp\n"
 		 "on_queued_down = tempfail\n"
@@ -141,6 +143,7 @@ values(void **state)
 	assert_null(c->milter_listen.path);
 	assert_int_equal(c->lmtp_listen.n, 2);
 	assert_string_equal(c->lmtp_listen.v[1].host, "::1");
+	assert_string_equal(c->checks_dir, "/usr/lib/holdfast/checks");
 	assert_int_equal(c->handover, HANDOVER_LMTP);
 	assert_int_equal(c->on_queued_down, QUEUED_DOWN_TEMPFAIL);
 	assert_int_equal(c->message_size_limit, 1 << 30);
@@ -178,6 +181,7 @@ refusals(void **state)
 		{ "control_socket = run/x\n", ":1: control_socket: a relative path" },
 		{ "store = postgresql://db/queue\n",
 		    ":1: store: a postgresql:// store is not supported by this build" },
+		{ "checks_dir = lib/checks\n", ":1: checks_dir: a relative path" },
 		{ "store = files\n", ":1: store: \"files\" is not a store" },
 		{ "milter_listen = 8891\n", ":1: milter_listen: \"8891\": must be unix:PATH" },
 		{ "milter_listen = unix:x\n", ":1: milter_listen: " },

@@ -474,13 +474,13 @@ test_drain(void **state)
 	unsigned done;
 
 	primary_up(&w->primary);
-	many(w, "x.test", 400);
+	many(w, "x.test", 4000);
 	world_start(w);
 	world_run(w, in_flight);
 	deliver_drain(w->d, on_drained, w);
 	world_run(w, is_drained);
 	done = w->primary.delivered;
-	assert_true(done < 400);
+	assert_true(done < 4000);
 	for (size_t i = 0; i < w->store.nheld; i++)
 		assert_false(w->store.held[i].leased);
 	world_run_ms(w, 50);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/dns.h"
 #include "common/log.h"
 #include "test/unit/dns_server.h"
@@ -202,21 +203,234 @@ one_of_many(void *arg)
 }
 
 static void
-many_threads(void **state)
+crowded(void *(*run)(void *))
 {
 	struct dns_server *server = dns_server_start();
 	struct dns *dns = dns_open(server);
-	struct crowd crowd[8];
+	struct crowd crowd[16];
 	pthread_t thread[COUNT(crowd)];
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(crowd); i++) {
 		crowd[i].dns = dns;
-		assert_int_equal(pthread_create(&thread[i], NULL, one_of_many, &crowd[i]), 0);
+		assert_int_equal(pthread_create(&thread[i], NULL, run, &crowd[i]), 0);
 	}
 	for (size_t i = 0; i < COUNT(crowd); i++) {
 		assert_int_equal(pthread_join(thread[i], NULL), 0);
 		assert_true(crowd[i].ok);
+	}
+	dns_free(&dns);
+	dns_server_stop(&server);
+}
+
+static void
+many_threads(void **state)
+{
+	(void)state;
+	crowded(one_of_many);
+}
+
+/* --- begun now, finished later ------------------------------------------------ */
+
+static void
+ask_and_go_on(void **state)
+{
+	struct dns_server *server = dns_server_start();
+	struct dns *dns = dns_open(server);
+	struct dns_query *q[COUNT(rows)], *mute, *dropped;
+	struct dns_answer a;
+	int64_t begun;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		q[i] = dns_begin(dns, rows[i].name, rows[i].type);
+	mute = dns_begin(dns, "mute.example.test", DNS_A);
+	dropped = dns_begin(dns, "dropped.example.test", DNS_A);
+	dns_drop(&dropped);
+	assert_null(dropped);
+	dns_drop(&dropped);
+	for (size_t i = COUNT(rows); i-- > 0;) {
+		assert_true(dns_finish(&q[i], 5000, &a));
+		assert_null(q[i]);
+		check(&rows[i], &a);
+		dns_answer_clear(&a);
+	}
+	/* Not in time: it can be asked for again, or dropped. */
+	begun = clock_mono_ms();
+	assert_false(dns_finish(&mute, 30, &a));
+	assert_non_null(mute);
+	assert_false(dns_finish(&mute, 0, &a));
+	assert_true(clock_mono_ms() - begun >= 30 && clock_mono_ms() - begun < 500);
+	dns_drop(&mute);
+	assert_null(mute);
+	dns_free(&dns);
+	dns_server_stop(&server);
+}
+
+/* What came while nobody waited is found without waiting. */
+static void
+found_ready(void **state)
+{
+	struct dns_server *server = dns_server_start();
+	struct dns *dns = dns_open(server);
+	struct dns_query *q[20];
+	struct dns_answer a;
+	char name[64];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(q); i++) {
+		(void)snprintf(name, sizeof(name), "h%zu.ready.test", i);
+		q[i] = dns_begin(dns, name, DNS_A);
+	}
+	/* Each answer is in the pipe soon after the server has been asked. */
+	for (unsigned i = 0; i < 500 && dns_server_asked(server, ".ready.test") < COUNT(q); i++)
+		(void)usleep(10000);
+	(void)usleep(200000);
+	for (size_t i = 0; i < COUNT(q); i++) {
+		assert_true(dns_finish(&q[i], 0, &a));
+		assert_int_equal(a.status, DNS_OK);
+		dns_answer_clear(&a);
+	}
+	dns_free(&dns);
+	dns_server_stop(&server);
+}
+
+/* Whoever reads the answers goes when he has his own: another one must go on reading. */
+static void *
+leave_first(void *arg)
+{
+	struct dns_query *q = arg;
+	struct dns_answer a;
+
+	if (!dns_finish(&q, 5000, &a))
+		return NULL;
+	dns_answer_clear(&a);
+	return arg;
+}
+
+static void
+next_leader(void **state)
+{
+	struct dns_server *server = dns_server_start();
+	struct dns *dns = dns_open(server);
+	/* The server takes 200 ms for each of them. */
+	struct dns_query *first = dns_begin(dns, "late.first.test", DNS_A), *second;
+	int64_t begun = clock_mono_ms();
+	struct dns_answer a;
+	pthread_t thread;
+	void *left;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, leave_first, first), 0);
+	(void)usleep(50000);
+	second = dns_begin(dns, "late.second.test", DNS_A);
+	assert_true(dns_finish(&second, 5000, &a));
+	dns_answer_clear(&a);
+	assert_true(clock_mono_ms() - begun < 3000);
+	assert_int_equal(pthread_join(thread, &left), 0);
+	assert_non_null(left);
+	dns_free(&dns);
+	dns_server_stop(&server);
+}
+
+/* Many threads with many questions each; some drop theirs, some come back for them. */
+static void *
+one_of_many_begun(void *arg)
+{
+	struct crowd *c = arg;
+	struct dns_query *q[40];
+	struct dns_answer a;
+	char name[64];
+
+	c->ok = true;
+	for (unsigned i = 0; i < COUNT(q); i++) {
+		(void)snprintf(name, sizeof(name), "%s.h%u-%p.example.test", i % 8 == 7 ? "mute" : "b", i, arg);
+		q[i] = dns_begin(c->dns, name, DNS_A);
+	}
+	for (unsigned i = 0; i < COUNT(q); i++) {
+		if (i % 8 == 7) {
+			c->ok = c->ok && !dns_finish(&q[i], 5, &a);
+			dns_drop(&q[i]);
+		} else if (i % 8 == 3) {
+			dns_drop(&q[i]);
+		} else if (dns_finish(&q[i], 5000, &a)) {
+			c->ok = c->ok && a.status == DNS_OK && a.n == 2;
+			dns_answer_clear(&a);
+		} else {
+			c->ok = false;
+			dns_drop(&q[i]);
+		}
+	}
+	return NULL;
+}
+
+static void
+many_begun(void **state)
+{
+	crowded(one_of_many_begun);
+	(void)state;
+}
+
+/* Names whose servers are dead must not hold up those of others. */
+static void
+dead_and_alive(void **state)
+{
+	struct dns_server *server = dns_server_start();
+	struct dns *dns = dns_open(server);
+	struct dns_query *dead[300];
+	struct dns_answer a;
+	char name[64];
+	int64_t begun;
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(dead); i++) {
+		(void)snprintf(name, sizeof(name), "mute.h%u.dead.test", i);
+		dead[i] = dns_begin(dns, name, DNS_A);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		(void)snprintf(name, sizeof(name), "h%u.alive.test", i);
+		begun = clock_mono_ms();
+		dns_resolve(dns, name, DNS_A, &a);
+		assert_int_equal(a.status, DNS_OK);
+		dns_answer_clear(&a);
+		if (clock_mono_ms() - begun > 1000)
+			fail_msg("%s took %lld ms", name, (long long)(clock_mono_ms() - begun));
+	}
+	for (unsigned i = 0; i < COUNT(dead); i++)
+		dns_drop(&dead[i]);
+	dns_free(&dns);
+	dns_server_stop(&server);
+}
+
+/* For lists: what is not answered is sent twice, and spoils nothing else. */
+static void
+for_lists(void **state)
+{
+	struct dns_server *server = dns_server_start();
+	struct dns_query *dead[4];
+	struct dns_answer a;
+	char name[64], *why = NULL;
+	struct dns *dns = dns_new_for_lists(dns_server_address(server), &why);
+
+	(void)state;
+	assert_non_null(dns);
+	for (unsigned i = 0; i < 24; i++) {
+		if (i < COUNT(dead)) {
+			(void)snprintf(name, sizeof(name), "mute.h%u.dead.test", i);
+			dead[i] = dns_begin(dns, name, DNS_A);
+		}
+		(void)snprintf(name, sizeof(name), "h%u.alive.test", i);
+		dns_resolve(dns, name, DNS_A, &a);
+		if (a.status != DNS_OK)
+			fail_msg("%s: %s", name, a.why);
+		dns_answer_clear(&a);
+		(void)usleep(250000);
+	}
+	for (unsigned i = 0; i < COUNT(dead); i++) {
+		(void)snprintf(name, sizeof(name), "mute.h%u.dead.test", i);
+		assert_in_range(dns_server_asked(server, name), 1, 2);
+		assert_true(dns_finish(&dead[i], 0, &a));
+		assert_int_equal(a.status, DNS_FAILED);
+		dns_answer_clear(&a);
 	}
 	dns_free(&dns);
 	dns_server_stop(&server);
@@ -320,6 +534,12 @@ main(void)
 		cmocka_unit_test(mx_records),
 		cmocka_unit_test(blocking),
 		cmocka_unit_test(many_threads),
+		cmocka_unit_test(ask_and_go_on),
+		cmocka_unit_test(found_ready),
+		cmocka_unit_test(next_leader),
+		cmocka_unit_test(many_begun),
+		cmocka_unit_test(dead_and_alive),
+		cmocka_unit_test(for_lists),
 		cmocka_unit_test(on_loop),
 		cmocka_unit_test(refused),
 	};

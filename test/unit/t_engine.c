@@ -307,6 +307,49 @@ test_final(void **state)
 	assert_int_equal(VERDICT_REJECT, v.action);
 }
 
+/* Those behind the decision are asked, told, and change nothing. */
+static void
+count_told(void *arg, const struct check *c, enum rules_mode mode, const struct verdict *v, int64_t us)
+{
+	(void)c;
+	(void)mode;
+	(void)v;
+	(void)us;
+	++*(unsigned *)arg;
+}
+
+static void
+test_all(void **state)
+{
+	static const struct {
+		const struct check	*checks[4];
+		const char		*whose;
+		int			 score;
+	} table[] = {
+		{ { &defer, &reject, &pass, NULL }, "reject", 0 },
+		{ { &final, &reject, &pass, NULL }, "final", 0 },
+		{ { &reject, &final, &fail_defer, NULL }, "reject", 0 },
+		{ { &pass, &defer, &pass, NULL }, "defer", 20 },
+	};
+	struct check_view view = { .size = sizeof(view) };
+	struct engine_run r = { .stage = STAGE_RCPT, .view = &view, .n = 3, .all = true, .told = count_told };
+	struct verdict v, would;
+	unsigned told;
+
+	(void)state;
+	r.arg = &told;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		asked = told = 0;
+		r.table = table[i].checks;
+		engine_run(&r, &v, &would);
+		if (asked != 3 || told != 3)
+			fail_msg("row %zu: asked %u, told %u", i, asked, told);
+		assert_string_equal(v.check, table[i].whose);
+		assert_int_equal(v.score, table[i].score);
+		assert_string_equal(would.check, table[i].whose);
+	}
+}
+
 static void
 test_greylist(void **state)
 {
@@ -416,6 +459,7 @@ main(void)
 		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_final),
+		cmocka_unit_test(test_all),
 		cmocka_unit_test(test_greylist),
 		cmocka_unit_test(test_threshold),
 		cmocka_unit_test(test_sum),

@@ -738,6 +738,11 @@ test_received(void **state)
 	expect_stored(LHLO FORWARD "RSET\r\n" PLAIN, "192.0.2.99",
 	    "Received: from c.example (unknown [192.0.2.99])\r\n\t" TAIL "LMTP" FOR "x\r\n",
 	    "from=<a@b> to=<c@d> n=1\n");
+	/* What is to be kept apart, and only that transaction. */
+	expect_stored(LHLO "MAIL FROM:<a@b> XTRACE=t1 XQUARANTINE=virus+20x+2B\r\n" RCPT DATA "x\r\n.\r\n"
+	    MAIL RCPT DATA "y\r\n.\r\n" "MAIL FROM:<a@b> XTRACE=t1 XQUARANTINE=z\r\nRSET\r\n"
+	    MAIL RCPT DATA "z\r\n.\r\n", NULL, "x\r\ny\r\nz\r\n",
+	    "from=<a@b> to=<c@d> n=1 trace=t1 quarantine=virus x+\n" ENV1 ENV1);
 	/* A refused MAIL does not. */
 	expect_stored(LHLO FORWARD "MAIL FROM:<@>\r\n" MAIL RCPT DATA "y\r\n.\r\n", NULL, "y\r\n",
 	    "from=<a@b> to=<c@d> n=1 trace=t1 name=client.example addr=192.0.2.7 helo=helo.example "

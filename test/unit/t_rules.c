@@ -1,5 +1,5 @@
 /*
- * t_rules.c -- rulesets: reading, refusing, reloading, looking up.
+ * t_rules.c -- rulesets: reading, reloading, looking up. What is refused is in t_rules_refuse.c.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -66,7 +66,8 @@ test_domain(void **state)
 	const struct rulesdb *t = *state;
 
 	rulesdb_sql(t, "INSERT INTO schedule VALUES ('quick', '5s 10s*', 0, '2d', '4h', 'bounce');"
-	    "INSERT INTO setting VALUES ('probe_interval', '5s'), ('concurrency', 7);"
+	    "INSERT INTO setting (name, value) VALUES ('global.probe_interval', '5s'),"
+	    " ('global.concurrency', 7);"
 	    "INSERT INTO domain (name, primaries, schedule, tls, size_limit, recipients) VALUES"
 	    " ('b.test', 'MX.b.test:2525,[2001:DB8::1],192.0.2.1', 'quick', 'off', 1000, 'any');"
 	    ADD "('a.test', 'mx.a.test'), ('c.test', 'MX.A.test:25')");
@@ -273,128 +274,6 @@ test_lookups(void **state)
 	rules_close(&r);
 }
 
-/* Each is put into a good file that is in force: told once, and the old rules stay. */
-static void
-test_refusals(void **state)
-{
-	static const struct {
-		const char	*sql;
-		const char	*why;	/* part of it */
-	} row[] = {
-		{ "UPDATE domain SET primaries = 'h:99999'", "domain ok.test: primaries: `h:99999': " },
-		{ "UPDATE domain SET primaries = 'h,,i'", "domain ok.test: primaries: " },
-		{ "UPDATE domain SET primaries = '::1'", "domain ok.test: primaries: " },
-		{ "UPDATE domain SET schedule = 'nope'",
-		  "domain ok.test: schedule: there is no schedule `nope'" },
-		{ "UPDATE schedule SET steps = '1m 9d'", "schedule default: steps: a step must be" },
-		{ "UPDATE schedule SET lifetime = 'ever'", "schedule default: lifetime: `ever'" },
-		{ "UPDATE schedule SET lifetime = '0'", "schedule default: lifetime: 0 is not" },
-		{ "DELETE FROM schedule", "schedule default: the row is missing" },
-		{ "INSERT INTO setting VALUES ('probe_interval', 'soon')",
-		  "setting probe_interval: value: `soon'" },
-		{ "INSERT INTO setting VALUES ('concurrency', '0')",
-		  "setting concurrency: value: 0 is not between 1 and 1000" },
-		{ "INSERT INTO setting VALUES ('concurrency', '4x')", "setting concurrency: value: " },
-		{ "INSERT INTO recipient VALUES ('nope.test', 'bob')",
-		  "recipient bob@nope.test: there is no domain `nope.test'" },
-		{ "INSERT INTO recipient VALUES ('zzz.test', 'bob')",
-		  "recipient bob@zzz.test: there is no domain `zzz.test'" },
-		{ "INSERT INTO recipient VALUES ('ok.test', 'a' || char(10))",
-		  "local_part: has a control character" },
-		{ "PRAGMA ignore_check_constraints = ON;"
-		  "INSERT INTO recipient VALUES ('ok.test', 'a@ok.test')", "local_part: has an @" },
-		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET name = 'Ok.test'",
-		  "domain Ok.test: name: not in lower case" },
-		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET name = 'ok..test'",
-		  "domain ok..test: name: not a domain name" },
-		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET tls = 'maybe'",
-		  "domain ok.test: tls: `maybe'" },
-		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET recipients = ''",
-		  "domain ok.test: recipients: `'" },
-		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET size_limit = -1",
-		  "domain ok.test: size_limit: negative" },
-		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET primaries = ''",
-		  "domain ok.test: primaries: " },
-		{ "PRAGMA user_version = 3", "made by a newer Holdfast (schema 3" },
-		{ "PRAGMA user_version = 1", "made by an older Holdfast (schema 1); `holdfast init' upgrades" },
-		{ "PRAGMA user_version = 0", "schema 0 is unknown" },
-		{ "PRAGMA application_id = 1", "not a Holdfast rules database" },
-		{ "DROP TABLE setting", "no such table: setting" },
-		{ "DROP TABLE turn_network", "no such table: turn_network" },
-		{ "UPDATE domain SET tls_pin = 'x'", "domain ok.test: tls_pin: `x': a pin is" },
-		{ "UPDATE domain SET tls_name = 'a b'", "domain ok.test: tls_name: `a b'" },
-		{ "UPDATE domain SET tls_ca = '/a;b'", "domain ok.test: tls_ca: `/a;b'" },
-		{ "UPDATE domain SET source = 'h'", "domain ok.test: source: `h': not an IPv4" },
-		{ "UPDATE domain SET primaries = 'mx,h'", "domain ok.test: primaries: `mx,h': `mx' and" },
-		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET client = 'x'",
-		  "domain ok.test: client: `x' is not none, xforward or xclient" },
-		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET bounce = 'x'",
-		  "domain ok.test: bounce: `x' is not spf-pass or never" },
-		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET concurrency = 1001",
-		  "domain ok.test: concurrency: 1001 is not between 0 and 1000" },
-		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET message_rate = -1",
-		  "domain ok.test: message_rate: -1 is not between" },
-		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET tls = 'pinned'",
-		  "domain ok.test: tls_pin: is empty" },
-		{ "PRAGMA ignore_check_constraints = ON; UPDATE domain SET tls_ca = 'a'",
-		  "domain ok.test: tls_ca: `a' is not an absolute path" },
-		{ "UPDATE schedule SET warn_after = '28d'",
-		  "schedule default: warn_after: 28d is not shorter than the lifetime, 28d" },
-		{ "UPDATE schedule SET warn_after = 'x'", "schedule default: warn_after: `x' is neither" },
-		{ "PRAGMA ignore_check_constraints = ON; UPDATE schedule SET at_end = 'x'",
-		  "schedule default: at_end: `x' is not quarantine" },
-		{ "INSERT INTO setting VALUES ('operator', 'a b')", "setting operator: value: `a b'" },
-		{ "INSERT INTO setting VALUES ('digest_hour', '25')", "25 is not between 0 and 24" },
-		{ "INSERT INTO setting VALUES ('turn_delay', '1m')", "1m is not between 0 and 30 sec" },
-		{ "PRAGMA ignore_check_constraints = ON; INSERT INTO setting VALUES ('x', '1')",
-		  "setting x: no setting has this name" },
-		{ "INSERT INTO mx_network (network) VALUES ('192.0.2.1/24')",
-		  "mx_network 192.0.2.1/24: network: `192.0.2.1/24' has bits set" },
-		{ "INSERT INTO mx_network (network) VALUES ('2001:DB8::/32')",
-		  "mx_network 2001:DB8::/32: network: is written 2001:db8::/32" },
-		{ "INSERT INTO turn_network (network) VALUES ('here')",
-		  "turn_network here: network: `here' is not a network" },
-		{ "PRAGMA ignore_check_constraints = ON; INSERT INTO mx_domain VALUES"
-		  " ('A.test', 'never', '')", "mx_domain A.test: name: not in lower case" },
-		{ "PRAGMA ignore_check_constraints = ON; INSERT INTO mx_domain VALUES"
-		  " ('a.test', 'ask', '')", "mx_domain a.test: serve: `ask' is not always or never" },
-	};
-
-	for (size_t i = 0; i < COUNT(row); i++) {
-		struct rulesdb *t;
-		void *sub;
-		char *why = NULL;
-
-		(void)state;
-		assert_int_equal(rulesdb_setup(&sub), 0);
-		t = sub;
-		rulesdb_sql(t, ADD "('ok.test', 'h')");
-		struct rules *r = open_rules(t);
-		struct ruleset *old = rules_current(r), *now;
-
-		rulesdb_sql(t, row[i].sql);
-		if (rules_poll(r, &why) != -1)
-			fail_msg("%s: not refused", row[i].sql);
-		if (strstr(why, row[i].why) == NULL)
-			fail_msg("%s: %s", row[i].sql, why);
-		assert_string_equal(rules_state(r), why);
-		free(why);
-		assert_int_equal(rules_poll(r, &why), 0);	/* told once */
-		now = rules_current(r);
-		assert_ptr_equal(now, old);
-		assert_non_null(ruleset_domain(now, "ok.test"));
-		ruleset_unref(&old);
-		ruleset_unref(&now);
-		rules_close(&r);
-		/* at start the same is a refusal, with the path in front */
-		assert_null(rules_open(t->path, &why));
-		assert_non_null(strstr(why, row[i].why));
-		assert_memory_equal(why, t->path, strlen(t->path));
-		free(why);
-		assert_int_equal(rulesdb_teardown(&sub), 0);
-	}
-}
-
 static void
 test_reload(void **state)
 {
@@ -599,8 +478,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, rulesdb_setup, rulesdb_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_empty), T(test_domain), T(test_derived), T(test_destinations),
-		T(test_lookups), cmocka_unit_test(test_refusals),
-		T(test_reload), T(test_locked_is_no_change), T(test_replaced_file),
+		T(test_lookups), T(test_reload), T(test_locked_is_no_change), T(test_replaced_file),
 		T(test_not_a_database), T(test_many), T(test_threads),
 	};
 

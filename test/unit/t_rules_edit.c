@@ -17,33 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/rules.h"
-#include "common/rules_edit.h"
 #include "rulesdb.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static struct rules_edit *
-open_edit(const struct rulesdb *t)
-{
-	struct rules_edit *e = NULL;
-	char *why = NULL;
-
-	if (rules_edit_open(t->path, &e, &why) != EDIT_OK)
-		fail_msg("%s", why);
-	return e;
-}
-
-static void
-expect(enum rules_edit_result got, enum rules_edit_result want, char **why, const char *part)
-{
-	if (got != want)
-		fail_msg("%d, not %d: %s", (int)got, (int)want, *why != NULL ? *why : "");
-	if (part != NULL && (*why == NULL || strstr(*why, part) == NULL))
-		fail_msg("`%s' is not in `%s'", part, *why != NULL ? *why : "");
-	free(*why);
-	*why = NULL;
-}
 
 static void
 add_domain(struct rules_edit *e, const char *name)
@@ -52,7 +28,7 @@ add_domain(struct rules_edit *e, const char *name)
 	char *why = NULL;
 
 	d.primaries = "mx.test";
-	expect(rules_edit_domain_add(e, name, &d, &why), EDIT_OK, &why, NULL);
+	rulesdb_expect(rules_edit_domain_add(e, name, &d, &why), EDIT_OK, &why, NULL);
 }
 
 static void
@@ -68,15 +44,15 @@ test_create(void **state)
 	assert_int_equal(st.st_mode & 0777, 0644);
 	rulesdb_sql(t, "INSERT INTO domain (name, primaries) VALUES ('a.test', 'h')");
 	/* one that is there is left alone */
-	expect(rules_edit_create(t->path, &created, &why), EDIT_OK, &why, NULL);
+	rulesdb_expect(rules_edit_create(t->path, &created, &why), EDIT_OK, &why, NULL);
 	assert_false(created);
 	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM domain"), 1);
 	rulesdb_sql(t, "PRAGMA application_id = 7");
-	expect(rules_edit_open(t->path, &e, &why), EDIT_FAULT, &why, "not a Holdfast");
+	rulesdb_expect(rules_edit_open(t->path, &e, &why), EDIT_FAULT, &why, "not a Holdfast");
 	assert_int_equal(unlink(t->path), 0);
-	expect(rules_edit_open(t->path, &e, &why), EDIT_FAULT, &why, "holdfast init");
+	rulesdb_expect(rules_edit_open(t->path, &e, &why), EDIT_FAULT, &why, "holdfast init");
 	assert_null(e);
-	expect(rules_edit_create("/nonexistent/dir/rules.db", &created, &why), EDIT_FAULT, &why,
+	rulesdb_expect(rules_edit_create("/nonexistent/dir/rules.db", &created, &why), EDIT_FAULT, &why,
 	    "/nonexistent/dir/rules.db: ");
 }
 
@@ -84,32 +60,38 @@ static void
 test_domain(void **state)
 {
 	const struct rulesdb *t = *state;
-	struct rules_edit *e = open_edit(t);
+	struct rules_edit *e = rulesdb_edit(t);
 	struct rules_edit_domain d = RULES_EDIT_DOMAIN_INIT;
 	char *why = NULL;
 	size_t gone;
 
 	d.primaries = "192.0.2.1,192.0.2.2:2525";
 	d.size_limit = "5000";
-	expect(rules_edit_domain_add(e, "Example.TEST.", &d, &why), EDIT_OK, &why, NULL);
-	expect(rules_edit_domain_add(e, "example.test", &d, &why), EDIT_EXISTS, &why, "already");
+	rulesdb_expect(rules_edit_domain_add(e, "Example.TEST.", &d, &why), EDIT_OK, &why, NULL);
+	rulesdb_expect(rules_edit_domain_add(e, "example.test", &d, &why), EDIT_EXISTS, &why, "already");
 	assert_int_equal(rulesdb_number(t, "SELECT size_limit FROM domain"
 	    " WHERE name = 'example.test' AND primaries = '192.0.2.1,192.0.2.2:2525'"), 5000);
 
 	struct rules_edit_domain set = RULES_EDIT_DOMAIN_INIT;
 	set.tls = "off";
 	set.case_sensitive = "1";
-	expect(rules_edit_domain_set(e, "example.test", &set, &why), EDIT_OK, &why, NULL);
+	rulesdb_expect(rules_edit_domain_set(e, "example.test", &set, &why), EDIT_OK, &why, NULL);
 	assert_int_equal(rulesdb_number(t, "SELECT size_limit FROM domain WHERE tls = 'off'"
 	    " AND case_sensitive = 1"), 5000);
-	expect(rules_edit_domain_set(e, "nope.test", &set, &why), EDIT_MISSING, &why, "nope.test");
+	rulesdb_expect(rules_edit_domain_set(e, "nope.test", &set, &why), EDIT_MISSING, &why, "nope.test");
+
+	/* a name is a domain's or an alias's */
+	rulesdb_sql(t, "INSERT INTO alias_domain (name, domain) VALUES ('alias.test', 'example.test')");
+	rulesdb_expect(rules_edit_domain_add(e, "Alias.test", &d, &why), EDIT_EXISTS, &why,
+	    "`alias.test' is an alias of example.test; remove that first");
+	rulesdb_sql(t, "DELETE FROM alias_domain");
 
 	const char *const locals[] = { "a", "b" };
 	size_t n;
-	expect(rules_edit_recipient_add(e, "example.test", locals, 2, &n, &why), EDIT_OK, &why,
+	rulesdb_expect(rules_edit_recipient_add(e, "example.test", locals, 2, &n, &why), EDIT_OK, &why,
 	    NULL);
-	expect(rules_edit_domain_remove(e, "nope.test", NULL, &why), EDIT_MISSING, &why, NULL);
-	expect(rules_edit_domain_remove(e, "example.test", &gone, &why), EDIT_OK, &why, NULL);
+	rulesdb_expect(rules_edit_domain_remove(e, "nope.test", NULL, &why), EDIT_MISSING, &why, NULL);
+	rulesdb_expect(rules_edit_domain_remove(e, "example.test", &gone, &why), EDIT_OK, &why, NULL);
 	assert_int_equal(gone, 2);
 	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM domain"), 0);
 	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM recipient"), 0);
@@ -141,16 +123,16 @@ test_bad_values(void **state)
 		  "domain.case_sensitive must be" },
 	};
 	const struct rulesdb *t = *state;
-	struct rules_edit *e = open_edit(t);
+	struct rules_edit *e = rulesdb_edit(t);
 	char *why = NULL;
 
 	for (size_t i = 0; i < COUNT(row); i++)
-		expect(rules_edit_domain_add(e, row[i].name, &row[i].d, &why), EDIT_BAD, &why,
+		rulesdb_expect(rules_edit_domain_add(e, row[i].name, &row[i].d, &why), EDIT_BAD, &why,
 		    row[i].why);
 	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM domain"), 0);
 	add_domain(e, "x.test");
 	for (size_t i = 3; i < COUNT(row); i++)
-		expect(rules_edit_domain_set(e, "x.test", &row[i].d, &why), EDIT_BAD, &why,
+		rulesdb_expect(rules_edit_domain_set(e, "x.test", &row[i].d, &why), EDIT_BAD, &why,
 		    row[i].why);
 	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM domain WHERE primaries ="
 	    " 'mx.test' AND tls = 'may'"), 1);
@@ -159,8 +141,8 @@ test_bad_values(void **state)
 	    " ('z.test', ':')");
 	struct rules_edit_domain d = RULES_EDIT_DOMAIN_INIT;
 	d.primaries = "h";
-	expect(rules_edit_domain_set(e, "y.test", &d, &why), EDIT_OK, &why, NULL);
-	expect(rules_edit_domain_remove(e, "z.test", NULL, &why), EDIT_OK, &why, NULL);
+	rulesdb_expect(rules_edit_domain_set(e, "y.test", &d, &why), EDIT_OK, &why, NULL);
+	rulesdb_expect(rules_edit_domain_remove(e, "z.test", NULL, &why), EDIT_OK, &why, NULL);
 	rules_edit_close(&e);
 }
 
@@ -171,25 +153,25 @@ test_recipients(void **state)
 	static const char *const bad[] = { "fine", "a\tb" };
 	static const char *const hand[] = { "HAND" };
 	const struct rulesdb *t = *state;
-	struct rules_edit *e = open_edit(t);
+	struct rules_edit *e = rulesdb_edit(t);
 	char *why = NULL;
 	size_t n;
 
 	add_domain(e, "a.test");
-	expect(rules_edit_recipient_add(e, "a.test", some, COUNT(some), &n, &why), EDIT_OK, &why,
+	rulesdb_expect(rules_edit_recipient_add(e, "a.test", some, COUNT(some), &n, &why), EDIT_OK, &why,
 	    NULL);
 	assert_int_equal(n, 3);
 	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM recipient WHERE local_part IN"
 	    " ('bob', 'al ice', 'eve')"), 3);
-	expect(rules_edit_recipient_add(e, "a.test", bad, COUNT(bad), &n, &why), EDIT_BAD, &why,
+	rulesdb_expect(rules_edit_recipient_add(e, "a.test", bad, COUNT(bad), &n, &why), EDIT_BAD, &why,
 	    "has a control character");
 	assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM recipient"), 3);
-	expect(rules_edit_recipient_add(e, "nope.test", some, 1, &n, &why), EDIT_MISSING, &why,
+	rulesdb_expect(rules_edit_recipient_add(e, "nope.test", some, 1, &n, &why), EDIT_MISSING, &why,
 	    "no domain");
 	rulesdb_sql(t, "INSERT INTO recipient VALUES ('a.test', 'Hand')");
-	expect(rules_edit_recipient_remove(e, "A.test", hand, 1, &n, &why), EDIT_OK, &why, NULL);
+	rulesdb_expect(rules_edit_recipient_remove(e, "A.test", hand, 1, &n, &why), EDIT_OK, &why, NULL);
 	assert_int_equal(n, 1);
-	expect(rules_edit_recipient_remove(e, "a.test", hand, 1, &n, &why), EDIT_OK, &why, NULL);
+	rulesdb_expect(rules_edit_recipient_remove(e, "a.test", hand, 1, &n, &why), EDIT_OK, &why, NULL);
 	assert_int_equal(n, 0);
 	rules_edit_close(&e);
 }
@@ -218,7 +200,7 @@ test_import(void **state)
 		{ 10, false, false, EDIT_OK, 10 },
 	};
 	const struct rulesdb *t = *state;
-	struct rules_edit *e = open_edit(t);
+	struct rules_edit *e = rulesdb_edit(t);
 	char *why = NULL;
 
 	add_domain(e, "a.test");
@@ -230,14 +212,14 @@ test_import(void **state)
 		long long stamp = rulesdb_number(t, "SELECT list_time FROM domain");
 
 		im.now += (int64_t)i;
-		expect(rules_edit_recipient_import(e, "a.test", &im, &why), row[i].want, &why, NULL);
+		rulesdb_expect(rules_edit_recipient_import(e, "a.test", &im, &why), row[i].want, &why, NULL);
 		assert_int_equal(rulesdb_number(t, "SELECT count(*) FROM recipient WHERE domain ="
 		    " 'a.test'"), (long long)row[i].after);
 		assert_int_equal(rulesdb_number(t, "SELECT list_time FROM domain"),
 		    row[i].want == EDIT_OK ? 1000 + (long long)i : stamp);
 	}
 	struct rules_edit_import im = { .locals = eight, .n = 8, .now = 5 };
-	expect(rules_edit_recipient_import(e, "a.test", &im, &why), EDIT_OK, &why, NULL);
+	rulesdb_expect(rules_edit_recipient_import(e, "a.test", &im, &why), EDIT_OK, &why, NULL);
 	assert_int_equal(im.added, 2);
 	assert_int_equal(im.removed, 4);
 	assert_int_equal(im.before, 10);
@@ -245,7 +227,7 @@ test_import(void **state)
 	    1);
 	assert_int_equal(rulesdb_number(t, "SELECT catch_all = '@' FROM domain WHERE name ="
 	    " 'a.test'"), 1);
-	expect(rules_edit_recipient_import(e, "c.test", &im, &why), EDIT_MISSING, &why, NULL);
+	rulesdb_expect(rules_edit_recipient_import(e, "c.test", &im, &why), EDIT_MISSING, &why, NULL);
 	rules_edit_close(&e);
 }
 
@@ -292,7 +274,7 @@ test_hot_journal(void **state)
 	assert_non_null(strstr(why, "cut off half-way"));
 	free(why);
 	why = NULL;
-	expect(rules_edit_open(cmd, &e, &why), EDIT_OK, &why, NULL);
+	rulesdb_expect(rules_edit_open(cmd, &e, &why), EDIT_OK, &why, NULL);
 	rules_edit_close(&e);
 	r = rules_open(cmd, &why);
 	assert_non_null(r);

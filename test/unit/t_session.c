@@ -529,16 +529,70 @@ static void
 test_too_many(void **state)
 {
 	struct fixture *f = *state;
-	char address[64];
+	char address[64], *why = NULL;
 	int i;
 
 	mail(f, "<a@client.test>", NULL);
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < 100; i++) {
+		(void)snprintf(address, sizeof(address), "<u%d@small.test>", i);
+		assert_int_equal(rcpt(f, address), 0);
+	}
+	assert_int_equal(rcpt(f, "<u100@small.test>"), 452);
+	assert_string_equal(f->a.dsn, "4.5.3");
+
+	/* What queued can take is the limit where no rule sets one. */
+	rulesdb_sql(db(f), "INSERT INTO setting (name, value) VALUES ('limits.mode', 'off')");
+	assert_int_equal(rules_poll(f->rules, &why), 1);
+	for (; i < 1000; i++) {
 		(void)snprintf(address, sizeof(address), "<u%d@small.test>", i);
 		assert_int_equal(rcpt(f, address), 0);
 	}
 	assert_int_equal(rcpt(f, "<u1000@small.test>"), 452);
 	assert_string_equal(f->a.dsn, "4.5.3");
+}
+
+/* Recipients that do not exist lock their client out, whoever has refused them; and nobody else's. */
+static void
+test_unknown(void **state)
+{
+	char own[] = "<x@example.test>", foreign[] = "<x@elsewhere.test>";
+	char *ours[] = { own, NULL }, *theirs[] = { foreign, NULL };
+	struct fixture *f = *state;
+
+	mail(f, "<a@client.test>", NULL);
+	for (int i = 0; i < 30; i++)
+		session_rcpt_refused(f->s, theirs);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(rcpt(f, "<mallory@example.test>"), 550);
+		session_rcpt_refused(f->s, ours);
+	}
+	assert_int_equal(rcpt(f, "<alice@example.test>"), 0);
+	session_rcpt_refused(f->s, ours);
+	assert_int_equal(rcpt(f, "<alice@example.test>"), 450);
+	assert_string_equal(f->a.dsn, "4.7.0");
+	assert_int_equal(rcpt(f, "<mallory@example.test>"), 450);
+}
+
+/* An exception from the limits is one from this, too. */
+static void
+test_unknown_exception(void **state)
+{
+	char own[] = "<x@example.test>", *ours[] = { own, NULL };
+	struct fixture *f = *state;
+	char *why = NULL;
+
+	rulesdb_sql(db(f), "INSERT INTO list (action, field, value, checks)"
+	    " VALUES ('allow', 'client', '192.0.2.1', 'limits')");
+	assert_int_equal(rules_poll(f->rules, &why), 1);
+	mail(f, "<a@client.test>", NULL);
+	for (int i = 0; i < 30; i++) {
+		assert_int_equal(rcpt(f, "<mallory@example.test>"), 550);
+		session_rcpt_refused(f->s, ours);
+	}
+	assert_int_equal(rcpt(f, "<alice@example.test>"), 0);
+	rulesdb_sql(db(f), "DELETE FROM list");
+	assert_int_equal(rules_poll(f->rules, &why), 1);
+	assert_int_equal(rcpt(f, "<bob@example.test>"), 0);
 }
 
 static void
@@ -583,6 +637,8 @@ main(void)
 		T(test_reset),
 		T(test_new_rules),
 		T(test_too_many),
+		T(test_unknown),
+		T(test_unknown_exception),
 		T(test_drain),
 	};
 

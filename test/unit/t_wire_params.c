@@ -51,6 +51,8 @@ mail_accepted(void **state)
 		{ "FROM:<a@b> RET=full\tXTRACE=01ab", "FROM:<a@b> RET=FULL XTRACE=01ab" },
 		{ "FROM:<a@b> xspf=PASS XTRACE=1", "FROM:<a@b> XTRACE=1 XSPF=pass" },
 		{ "FROM:<a@b> XSPF=softfail", "FROM:<a@b> XSPF=softfail" },
+		{ "FROM:<a@b> xquarantine=virus+20a+2Bb", "FROM:<a@b> XQUARANTINE=virus+20a+2Bb" },
+		{ "FROM:<a@b> XQUARANTINE=" X100 X100 X100 X100, "FROM:<a@b> XQUARANTINE=" X100 X100 X100 X100 },
 		{ "FROM:<j\xc3\xb6@d> SMTPUTF8 BODY=8BITMIME", "FROM:<j\xc3\xb6@d> BODY=8BITMIME SMTPUTF8" },
 		{ "FROM:<a@b> smtputf8", "FROM:<a@b> SMTPUTF8" },
 		{ "FROM:<\"'); DROP TABLE q;--\"@d> SIZE=1", "FROM:<\"'); DROP TABLE q;--\"@d> SIZE=1" },
@@ -135,6 +137,12 @@ mail_refused(void **state)
 		{ "FROM:<a@b> XSPF=passed", 501, "5.5.4" },
 		{ "FROM:<a@b> XSPF=pas", 501, "5.5.4" },
 		{ "FROM:<a@b> XSPF=pass XSPF=fail", 501, "5.5.4" },
+		{ "FROM:<a@b> XQUARANTINE", 501, "5.5.4" },
+		{ "FROM:<a@b> XQUARANTINE=", 501, "5.5.4" },
+		{ "FROM:<a@b> XQUARANTINE=a+0Ab", 501, "5.5.4" },
+		{ "FROM:<a@b> XQUARANTINE=a+2", 501, "5.5.4" },
+		{ "FROM:<a@b> XQUARANTINE=a XQUARANTINE=b", 501, "5.5.4" },
+		{ "FROM:<a@b> XQUARANTINE=" X100 X100 X100 X100 "x", 501, "5.5.4" },
 		{ "FROM:<a@b> NOTIFY=NEVER", 555, "5.5.4" },
 		{ "FROM:<a@b> FOO=1", 555, "5.5.4" },
 		{ "FROM:<a@b> FOO", 555, "5.5.4" },
@@ -273,13 +281,14 @@ format_by_extension(void **state)
 		{ WIRE_EXT_8BITMIME, "MAIL FROM:<a@b> BODY=8BITMIME", "RCPT TO:<c@d>" },
 		{ WIRE_EXT_SMTPUTF8, "MAIL FROM:<a@b> SMTPUTF8", "RCPT TO:<c@d>" },
 		{ WIRE_EXT_DSN, "MAIL FROM:<a@b> RET=HDRS ENVID=e", "RCPT TO:<c@d> NOTIFY=DELAY ORCPT=rfc822;o" },
-		{ WIRE_EXT_XHOLDFAST, "MAIL FROM:<a@b> XTRACE=t+2B XSPF=fail", "RCPT TO:<c@d>" },
+		{ WIRE_EXT_XHOLDFAST, "MAIL FROM:<a@b> XTRACE=t+2B XSPF=fail XQUARANTINE=a+20b", "RCPT TO:<c@d>" },
 		{ WIRE_EXT_PIPELINING | WIRE_EXT_CHUNKING | WIRE_EXT_STARTTLS, "MAIL FROM:<a@b>",
 		    "RCPT TO:<c@d>" },
 	};
 	struct envelope env = { .sender = xstrdup("a@b"), .body = BODY_8BITMIME, .ret = RET_HDRS,
 		.smtputf8 = true, .envid = xstrdup("e"), .trace = xstrdup("t+"),
-		.spf = xstrdup("fail") };
+		.spf = xstrdup("fail"), .start = START_QUARANTINED,
+		.start_reason = xstrdup("a b") };
 	struct rcpt *r = envelope_add_rcpt(&env);
 	struct buf b = BUF_INIT;
 	size_t i;
