@@ -1,66 +1,69 @@
 /*
- * doctor_state.c -- the milter's pulse in state.db.
- *
- * The milter writes the time into its table `status' every few seconds. Read without a
- * lock that it could notice; a milter that has no such file says nothing.
+ * doctor_state.c -- how the milter is, by what it writes into state.db: its pulse, its
+ * version, what it thinks of the rules.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <sqlite3.h>
+#include "config.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/cli/doctor.h"
 #include "common/cli/setup_daemons.h"
 #include "common/clock.h"
 #include "common/conf.h"
+#include "common/state_read.h"
 
-#define PULSE_LATE	120	/* seconds */
+#define PULSE_MAX	30	/* seconds; it writes every five */
 
-/* A number of the table; -1: it cannot be read (*why lends). */
-static int64_t
-status_number(sqlite3 *db, const char *name)
+static void
+judge(struct doctor *d, const struct state_row *rows, size_t n)
 {
-	sqlite3_stmt *st = NULL;
-	int64_t n = -1;
+	int64_t updated = strtoll(state_status(rows, n, "updated"), NULL, 10);
+	int64_t stopped = strtoll(state_status(rows, n, "stopped"), NULL, 10);
+	const char *version = state_status(rows, n, "version"), *rules = state_status(rows, n, "rules");
+	int64_t age = clock_wall() - updated;
 
-	if (sqlite3_prepare_v2(db, "SELECT CAST(value AS INTEGER) FROM status WHERE name = ?1", -1, &st,
-	    NULL) == SQLITE_OK && sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC) == SQLITE_OK &&
-	    sqlite3_step(st) == SQLITE_ROW)
-		n = sqlite3_column_int64(st, 0);
-	(void)sqlite3_finalize(st);
-	return n;
+	if (stopped != 0)
+		doctor_say(d, DOCTOR_FAIL, setup_has_systemd() ? "systemctl start " MILTER_UNIT
+		    : "holdfast-milter", "the milter was stopped");
+	else if (age > PULSE_MAX)
+		doctor_say(d, DOCTOR_WARN, "journalctl -t holdfast/milter; df -h /var/lib/holdfast",
+		    "the milter wrote last %lld s ago: it hangs, or cannot write", (long long)age);
+	else if (strcmp(version, PACKAGE_VERSION) != 0)
+		doctor_say(d, DOCTOR_WARN, "systemctl restart " MILTER_UNIT, "holdfast-milter is version %s, this "
+		    "command " PACKAGE_VERSION, version);
+	else if (strcmp(rules, "ok") != 0)
+		doctor_say(d, DOCTOR_FAIL, "holdfast rule history", "the milter refuses a change of the rules, the old "
+		    "ones stay in force: %s", rules);
+	else
+		doctor_say(d, DOCTOR_OK, NULL, "holdfast-milter %s wrote %lld s ago", version,
+		    (long long)(age > 0 ? age : 0));
 }
 
 void
 check_state(struct doctor *d)
 {
-	const char *path = d->conf->state_db;
-	sqlite3 *db = NULL;
-	int64_t updated = -1, stopped = -1, age;
+	struct state_row *rows = NULL;
+	char *why = NULL, *fix;
+	size_t n = 0;
 
-	if (access(path, F_OK) == -1) {
-		doctor_say(d, DOCTOR_SKIP, NULL, "%s is not there: the milter has written nothing yet", path);
-		return;
+	switch (state_read(d->conf->state_db, STATE_STATUS, clock_wall_us(), &rows, &n, &why)) {
+	case STATE_OK:
+		judge(d, rows, n);
+		break;
+	case STATE_ABSENT:
+	case STATE_DENIED:
+	case STATE_BUSY:
+		doctor_say(d, DOCTOR_SKIP, NULL, "%s", why);
+		break;
+	case STATE_BAD:
+		fix = xasprintf("mv %s %s.bad, and restart holdfast-milter", d->conf->state_db, d->conf->state_db);
+		doctor_say(d, DOCTOR_FAIL, fix, "%s", why);
+		free(fix);
+		break;
 	}
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK) {
-		(void)sqlite3_busy_timeout(db, 1000);
-		updated = status_number(db, "updated");
-		stopped = status_number(db, "stopped");
-	}
-	(void)sqlite3_close(db);
-	if (updated > INT64_C(1000000000000))	/* microseconds */
-		updated /= 1000000;
-	age = clock_wall() - updated;
-	if (updated <= 0)
-		doctor_say(d, DOCTOR_SKIP, NULL, "%s has no pulse that can be read", path);
-	else if (stopped > 0)
-		doctor_say(d, DOCTOR_FAIL, setup_has_systemd() ? "systemctl start " MILTER_UNIT
-		    : "holdfast-milter", "the milter was stopped");
-	else if (age > PULSE_LATE)
-		doctor_say(d, DOCTOR_WARN, "journalctl -t holdfast/milter", "the milter wrote last %lld s ago",
-		    (long long)age);
-	else
-		doctor_say(d, DOCTOR_OK, NULL, "the milter wrote %lld s ago", (long long)(age > 0 ? age : 0));
+	state_free(&rows, n);
+	free(why);
 }
