@@ -32,7 +32,8 @@ struct drill_info {
 };
 
 /* over(arg, queue_id): the time of one whose message is stored has run out. */
-struct drills	*drills_new(struct event_base *, void (*over)(void *, const char *queue_id), void *arg);
+struct drills *drills_new(
+    struct event_base *, void (*over)(void *, const char *queue_id), void *arg);
 void		 drills_free(struct drills **);
 /* false: *why (static) says why not. */
 bool		 drills_announce(struct drills *, const char *token, unsigned seconds,

@@ -1,7 +1,7 @@
 /*
  * doctor.c -- holdfast doctor: is all well, and if not, which command mends it?
  *
- * The table of checks. Each runs in a child process, some at a time, and writes its
+ * Each check of doctor_table.c runs in a child process, some at a time, and writes its
  * verdicts as JSON lines to a pipe. What has not ended when DOCTOR_SECONDS are over is killed
  * and told as such: the whole never takes longer, whatever is dead. Verdicts are
  * shown in the table's order.
@@ -40,53 +40,14 @@
 #define AT_ONCE		12	/* checks */
 #define EACH_MAX	40	/* domains or primaries that are looked at */
 
-const struct doctor_check doctor_checks[] = {
-	{ "daemons", "holdfast-queued and holdfast-milter answer, are of one version, rules and store are good",
-	  DOCTOR_ONCE, false, check_daemons },
-	{ "units", "the daemons start with the machine", DOCTOR_ONCE, false, check_units },
-	{ "state", "the milter writes down what it learns", DOCTOR_ONCE, false, check_state },
-	{ "milter-socket", "the MTA can use the milter: its user, in its chroot, speaks to it", DOCTOR_ONCE, true,
-	  check_milter_socket },
-	{ "lmtp-socket", "the MTA can hand over what it queued itself", DOCTOR_ONCE, true, check_lmtp_socket },
-	{ "milters", "the MTA asks Holdfast last, and takes nothing unscreened", DOCTOR_ONCE, true, check_milters },
-	{ "in-flow-delay", "Postfix does not wait a second for each message", DOCTOR_ONCE, true, check_flow },
-	{ "relay-domains", "the MTA relays for the domains of rules.db", DOCTOR_ONCE, true, check_relay_domains },
-	{ "own-domains", "none of them is delivered on this host", DOCTOR_ONCE, true, check_own_domains },
-	{ "transport", "what the MTA queued itself comes to Holdfast", DOCTOR_ONCE, true, check_transport },
-	{ "recipient-maps", "the MTA does not refuse recipients by lists of its own", DOCTOR_ONCE, true,
-	  check_recipient_maps },
-	{ "bare-newline", "the MTA refuses bare line feeds (SMTP smuggling)", DOCTOR_ONCE, true, check_newline },
-	{ "relay", "strangers cannot relay through this host", DOCTOR_ONCE, true, check_relay },
-	{ "name", "this host's name has an address, the address that name; proxy_interfaces", DOCTOR_ONCE, false,
-	  check_name },
-	{ "port25", "the MTA greets on this host's addresses, by its name", DOCTOR_ONCE, true, check_port25 },
-	{ "tlsa", "TLSA records of this host, if its zone is signed, match its certificate", DOCTOR_ONCE, true,
-	  check_tlsa },
-	{ "mx", "the domain's MX names this host, the primary is better, the rules name the same", DOCTOR_EACH_DOMAIN,
-	  false, check_mx },
-	{ "mta-sts", "the domain's MTA-STS policy lists this host", DOCTOR_EACH_DOMAIN, false, check_mta_sts },
-	{ "recipients", "the list of recipients is there and fresh", DOCTOR_EACH_DOMAIN, false, check_recipients },
-	{ "primary", "the primary answers on its port", DOCTOR_EACH_PRIMARY, false, check_primary },
-	/* check_primary speaks for these, too: one connection shows all of it. */
-	{ "port25-out", "outgoing port 25 is not blocked", DOCTOR_EACH_PRIMARY, false, NULL },
-	{ "primary-tls", "its TLS is what the domain's tls asks for; its certificate's dates", DOCTOR_EACH_PRIMARY,
-	  false, NULL },
-	{ "size", "messages as large as the primary takes are taken, and no larger", DOCTOR_EACH_PRIMARY, false, NULL },
-	{ "trust", "the primary believes this host who the client was", DOCTOR_EACH_PRIMARY, false, NULL },
-	{ "disk", "for how many days of an outage there is room", DOCTOR_ONCE, false, check_disk },
-	{ "clock", "the clock is kept right", DOCTOR_ONCE, false, check_clock },
-	{ "copies", "copies of databases that upgrades left behind", DOCTOR_ONCE, false, check_copies },
-	{ NULL, NULL, DOCTOR_ONCE, false, NULL },
-};
-
 static const char *const status_names[] = { [DOCTOR_OK] = "ok", [DOCTOR_SKIP] = "skip",
 	[DOCTOR_WARN] = "warn", [DOCTOR_FAIL] = "fail" };
 
 /* --- in the child -------------------------------------------------------- */
 
 static void
-say(struct doctor *d, const char *check, enum doctor_status status, const char *fix, const char *fmt,
-    va_list ap)
+say(struct doctor *d, const char *check, enum doctor_status status, const char *fix,
+    const char *fmt, va_list ap)
 {
 	struct buf text = BUF_INIT;
 	json_t *o;
@@ -95,8 +56,8 @@ say(struct doctor *d, const char *check, enum doctor_status status, const char *
 
 	buf_vprintf(&text, fmt, ap);
 	o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "check", check, "domain",
-	    d->domain != NULL ? out_safe(d->domain->name) : "", "status", status_names[status], "text",
-	    out_safe(buf_str(&text)), "fix", fix != NULL ? out_safe(fix) : "");
+	    d->domain != NULL ? out_safe(d->domain->name) : "", "status", status_names[status],
+	    "text", out_safe(buf_str(&text)), "fix", fix != NULL ? out_safe(fix) : "");
 	line = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 	buf_free(&text);
@@ -192,7 +153,8 @@ add_each(struct jobs *j, const struct doctor *d, const struct doctor_check *chec
 		const struct rules_domain *domain = ruleset_domain_at(d->rules, i);
 
 		if (only != NULL ? strcasecmp(domain->name, only) != 0
-				 : check->each == DOCTOR_EACH_PRIMARY && !is_first_of_destination(d->rules, i))
+				 : check->each == DOCTOR_EACH_PRIMARY &&
+				       !is_first_of_destination(d->rules, i))
 			continue;
 		add_job(j, check, domain);
 		n++;
@@ -217,7 +179,8 @@ start_job(struct doctor *d, struct job *job)
 		d->domain = job->domain;
 		d->out = fd[1];
 		if (d->check->mta && d->mta == DOCTOR_NO_MTA)
-			doctor_say(d, DOCTOR_SKIP, NULL, "there is neither Postfix nor Sendmail here");
+			doctor_say(
+			    d, DOCTOR_SKIP, NULL, "there is neither Postfix nor Sendmail here");
 		else
 			d->check->run(d);
 		_exit(0);
@@ -339,9 +302,9 @@ print_verdict(struct report *r, const json_t *o)
 		out_json_lent(o);
 		return;
 	}
-	(void)printf("%s%-4s%s  %-14s %s%s%s\n", out_on(r->cli, color[status]), status_names[status],
-	    out_off(r->cli), out_str(o, "check"), domain, domain[0] != '\0' ? ": " : "",
-	    out_str(o, "text"));
+	(void)printf("%s%-4s%s  %-14s %s%s%s\n", out_on(r->cli, color[status]),
+	    status_names[status], out_off(r->cli), out_str(o, "check"), domain,
+	    domain[0] != '\0' ? ": " : "", out_str(o, "text"));
 	if (fix[0] != '\0')
 		(void)printf("      %-14s -> %s\n", "", fix);
 }
@@ -383,8 +346,8 @@ conclude(const struct report *r)
 static int
 no_facts(struct report *r, const char *why, const char *fix)
 {
-	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "check", "config", "domain", "", "status", "fail",
-	    "text", out_safe(why), "fix", out_safe(fix));
+	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "check", "config", "domain", "", "status",
+	    "fail", "text", out_safe(why), "fix", out_safe(fix));
 
 	r->only = &(const struct words){ NULL, 0 };
 	print_verdict(r, o);
@@ -478,7 +441,8 @@ doctor(struct cli *c)
 		return cli_usage(c, "--mta: `%s' is not postfix, sendmail or none", mta);
 	for (int i = 0; i < c->argc && status == EX_OK; i++) {
 		if (find_check(c->argv[i]) == NULL)
-			status = cli_usage(c, "there is no check `%s'; doctor --list names them", c->argv[i]);
+			status = cli_usage(
+			    c, "there is no check `%s'; doctor --list names them", c->argv[i]);
 		words_add(&only, c->argv[i]);
 	}
 	if (status == EX_OK)

@@ -42,7 +42,7 @@ struct doctor {
 	uint64_t		 mta_limit;	/* bytes of a message; 0: none */
 	/* of the check that runs */
 	const struct doctor_check *check;
-	const struct rules_domain *domain;	/* one of each destination or domain, see doctor_check */
+	const struct rules_domain *domain; /* one of each destination or domain, see doctor_check */
 	int64_t			 deadline;	/* clock_mono_ms() */
 	struct dns		*dns;		/* doctor_dns() */
 	int			 out;
@@ -76,13 +76,14 @@ int64_t	doctor_soon(const struct doctor *);
 bool	doctor_facts(struct doctor *, const char *mta, const char *mta_dir, char **why, char **fix);
 void	doctor_facts_free(struct doctor *);
 
-void	check_daemons(struct doctor *), check_units(struct doctor *), check_state(struct doctor *),
-	check_recipients(struct doctor *), check_disk(struct doctor *), check_clock(struct doctor *),
-	check_copies(struct doctor *);
+void check_daemons(struct doctor *), check_units(struct doctor *), check_state(struct doctor *),
+    check_recipients(struct doctor *), check_disk(struct doctor *), check_clock(struct doctor *),
+    check_copies(struct doctor *);
 void	check_milter_socket(struct doctor *), check_lmtp_socket(struct doctor *);
-void	check_milters(struct doctor *), check_flow(struct doctor *), check_relay_domains(struct doctor *),
-	check_own_domains(struct doctor *), check_transport(struct doctor *),
-	check_recipient_maps(struct doctor *), check_newline(struct doctor *), check_relay(struct doctor *);
+void check_milters(struct doctor *), check_flow(struct doctor *),
+    check_relay_domains(struct doctor *), check_own_domains(struct doctor *),
+    check_transport(struct doctor *), check_recipient_maps(struct doctor *),
+    check_newline(struct doctor *), check_relay(struct doctor *);
 void	check_name(struct doctor *), check_port25(struct doctor *), check_mx(struct doctor *),
 	check_tlsa(struct doctor *);
 void	check_primary(struct doctor *), check_mta_sts(struct doctor *);

@@ -20,8 +20,8 @@ bool	 cert_has_name(const struct talk *, const char *host);	/* or address */
 const char *cert_untrusted(const struct talk *, const char *ca_file);
 /* SHA-256 of the public key in hex, as `pinned' has it. Caller frees. */
 char	*cert_pin(const struct talk *);
-/* Does a TLSA record (RFC 6698) match it or, with usage 2, something in its chain? *usable: may it be used
- * for SMTP at all (RFC 7672 3.1.3)? */
+/* Does a TLSA record (RFC 6698) match it or, with usage 2, something in its chain? *usable: may it
+ * be used for SMTP at all (RFC 7672 3.1.3)? */
 bool	 cert_matches(const struct talk *, const struct dns_rr *, bool *usable);
 
 #endif

@@ -45,7 +45,8 @@ on_status(void *arg, json_t *s)
 {
 	struct rate *r = arg;
 	double seconds = (double)(clock_wall() - out_int(s, "started"));
-	double bytes = (double)out_int(s, "bytes_accepted"), messages = (double)out_int(s, "accepted");
+	double bytes = (double)out_int(s, "bytes_accepted"),
+	       messages = (double)out_int(s, "accepted");
 
 	if (messages >= 20)
 		r->mean = bytes / messages;
@@ -75,7 +76,8 @@ ask(const struct doctor *d, const char *cmd, void (*line)(void *, json_t *), str
 	struct control *control = control_connect(d->conf->control_socket, &why);
 
 	if (control != NULL)
-		json_decref(control_call(control, json_pack("{s:s}", "cmd", cmd), line, NULL, r, &why));
+		json_decref(
+		    control_call(control, json_pack("{s:s}", "cmd", cmd), line, NULL, r, &why));
 	control_close(&control);
 	free(why);
 }
@@ -108,16 +110,23 @@ check_disk(struct doctor *d)
 	a_day = r.outage * r.mean > r.since_start ? r.outage * r.mean : r.since_start;
 	days = doctor_days(room, d->conf->queue_reserve, a_day);
 	if (room <= d->conf->queue_reserve)
-		doctor_say(d, DOCTOR_FAIL, "df -h /var/lib/holdfast", "%s has %s left, no more than "
-		    "queue_reserve: mail is refused for now (452)", dir, out_size(room));
+		doctor_say(d, DOCTOR_FAIL, "df -h /var/lib/holdfast",
+		    "%s has %s left, no more than "
+		    "queue_reserve: mail is refused for now (452)",
+		    dir, out_size(room));
 	else if (days < 0)
-		doctor_say(d, DOCTOR_OK, NULL, "%s free in %s; how long that lasts is known when mail has come",
+		doctor_say(d, DOCTOR_OK, NULL,
+		    "%s free in %s; how long that lasts is known when mail has come",
 		    out_size(room), dir);
 	else
-		doctor_say(d, days < 1 ? DOCTOR_FAIL : days < DAYS_FEW ? DOCTOR_WARN : DOCTOR_OK,
+		doctor_say(d,
+		    days < 1	      ? DOCTOR_FAIL
+		    : days < DAYS_FEW ? DOCTOR_WARN
+				      : DOCTOR_OK,
 		    days < DAYS_FEW ? "make room, or move queue_db to a larger disk" : NULL,
 		    "%s free in %s: %.*f days of an outage at %s a day (%s)", out_size(room), dir,
 		    days < 10 ? 1 : 0, days > 99999 ? 99999 : days, out_size((uint64_t)a_day),
-		    a_day > r.since_start ? "the busiest outage so far" : "what came since queued started");
+		    a_day > r.since_start ? "the busiest outage so far"
+					  : "what came since queued started");
 	free(dir);
 }

@@ -40,7 +40,8 @@ doctor_dns_addresses(struct doctor *d, const char *name, struct hosts_addr v[TAL
 		size_t len = k == 0 ? 4 : 16;
 
 		doctor_lookup(d, name, types[k], &answer);
-		for (size_t i = 0; answer.status == DNS_OK && i < answer.n && n < TALK_ADDRESSES_MAX; i++) {
+		for (size_t i = 0;
+		     answer.status == DNS_OK && i < answer.n && n < TALK_ADDRESSES_MAX; i++) {
 			if (answer.rr[i].len != len)
 				continue;
 			memset(&v[n], 0, sizeof(v[n]));

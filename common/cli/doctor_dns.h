@@ -24,6 +24,6 @@ struct doctor_mx {
 };
 #define DOCTOR_MX_MAX	32
 /* -1: *why, the DNS does not say. */
-int	doctor_mx(struct doctor *, const char *domain, struct doctor_mx [DOCTOR_MX_MAX], char **why);
+int doctor_mx(struct doctor *, const char *domain, struct doctor_mx[DOCTOR_MX_MAX], char **why);
 
 #endif

@@ -48,21 +48,30 @@ judge_milters(struct doctor *d, const char *ours)
 			break;
 	}
 	fails_open = at < w.n && (strstr(w.v[at], "default_action") != NULL
-	    ? strstr(w.v[at], "default_action=tempfail") == NULL : strcasecmp(action, "tempfail") != 0);
+					 ? strstr(w.v[at], "default_action=tempfail") == NULL
+					 : strcasecmp(action, "tempfail") != 0);
 	if (at == w.n)
-		doctor_say(d, DOCTOR_FAIL, own != NULL ? "postconf -P 'smtp/inet/smtpd_milters=…'"
-		    : "holdfast setup --yes", "%s does not name %s: mail passes unscreened", own != NULL
-		    ? "smtpd_milters of the server of port 25 in master.cf" : "smtpd_milters", ours);
+		doctor_say(d, DOCTOR_FAIL,
+		    own != NULL ? "postconf -P 'smtp/inet/smtpd_milters=…'"
+				: "holdfast setup --yes",
+		    "%s does not name %s: mail passes unscreened",
+		    own != NULL ? "smtpd_milters of the server of port 25 in master.cf"
+				: "smtpd_milters",
+		    ours);
 	else if (fails_open)
-		doctor_say(d, DOCTOR_FAIL, "postconf -e 'milter_default_action = tempfail' && postfix reload",
+		doctor_say(d, DOCTOR_FAIL,
+		    "postconf -e 'milter_default_action = tempfail' && postfix reload",
 		    "milter_default_action = %s: mail %s while the milter is away", action,
-		    strcasecmp(action, "accept") == 0 ? "passes unscreened" : "is lost or refused for good");
+		    strcasecmp(action, "accept") == 0 ? "passes unscreened"
+						      : "is lost or refused for good");
 	else if (at + 1 < w.n)
-		doctor_say(d, DOCTOR_WARN, "holdfast setup --yes", "Holdfast is not the last of smtpd_milters: it "
-		    "does not see what %s adds", w.v[at + 1]);
+		doctor_say(d, DOCTOR_WARN, "holdfast setup --yes",
+		    "Holdfast is not the last of smtpd_milters: it "
+		    "does not see what %s adds",
+		    w.v[at + 1]);
 	else
-		doctor_say(d, DOCTOR_OK, NULL, "%s is asked%s; nothing passes while it is away", ours,
-		    w.n > 1 ? ", last" : "");
+		doctor_say(d, DOCTOR_OK, NULL, "%s is asked%s; nothing passes while it is away",
+		    ours, w.n > 1 ? ", last" : "");
 	words_clear(&w);
 }
 
@@ -78,7 +87,8 @@ judge_sendmail(struct doctor *d)
 	if (lacks != NULL)
 		doctor_say(d, DOCTOR_FAIL, "holdfast setup --yes", "sendmail.cf: %s", lacks);
 	else
-		doctor_say(d, DOCTOR_OK, NULL, "%s is asked, last; nothing passes while it is away", milter);
+		doctor_say(d, DOCTOR_OK, NULL, "%s is asked, last; nothing passes while it is away",
+		    milter);
 	free(milter);
 }
 
@@ -135,15 +145,18 @@ check_relay_domains(struct doctor *d)
 		const char *domain = ruleset_domain_at(d->rules, i)->name;
 
 		if (d->mta == DOCTOR_SENDMAIL ? !sendmail_names_have(buf_str(&names), domain)
-		    : !postfix_list_has(d->postfix, "relay_domains", domain, postfix_lookup, d->postfix))
+					      : !postfix_list_has(d->postfix, "relay_domains",
+						    domain, postfix_lookup, d->postfix))
 			add_name(&missing, &n, domain);
 	}
 	if (all == 0)
 		doctor_say(d, DOCTOR_FAIL, "holdfast domain add NAME --primary HOST",
 		    "rules.db has no domain: this host is backup MX for nobody");
 	else if (n > 0)
-		doctor_say(d, DOCTOR_FAIL, "holdfast setup --yes", "the MTA does not relay for %s: strangers are "
-		    "refused", missing.data);
+		doctor_say(d, DOCTOR_FAIL, "holdfast setup --yes",
+		    "the MTA does not relay for %s: strangers are "
+		    "refused",
+		    missing.data);
 	else
 		doctor_say(d, DOCTOR_OK, NULL, "all %zu domains of rules.db", all);
 	buf_free(&names);
@@ -220,9 +233,11 @@ check_own_domains(struct doctor *d)
 		add_name(&wrong, &n, domain);
 	}
 	if (n > 0) {
-		fix = d->mta == DOCTOR_SENDMAIL ? xasprintf("take it out of %s/local-host-names, and reload",
-		    d->mta_dir) : without(d, last);
-		doctor_say(d, DOCTOR_FAIL, fix, "%s: in %s, so mail would stay on this host", wrong.data, last);
+		fix = d->mta == DOCTOR_SENDMAIL
+			  ? xasprintf("take it out of %s/local-host-names, and reload", d->mta_dir)
+			  : without(d, last);
+		doctor_say(d, DOCTOR_FAIL, fix, "%s: in %s, so mail would stay on this host",
+		    wrong.data, last);
 		free(fix);
 	} else
 		doctor_say(d, DOCTOR_OK, NULL, "none is delivered here");
@@ -271,8 +286,10 @@ check_transport(struct doctor *d)
 			add_name(&wrong, &n, domain);
 	}
 	if (n > 0)
-		doctor_say(d, DOCTOR_FAIL, "holdfast setup --yes", "what Postfix queues itself while "
-		    "holdfast-queued is away does not come to it, of %s", wrong.data);
+		doctor_say(d, DOCTOR_FAIL, "holdfast setup --yes",
+		    "what Postfix queues itself while "
+		    "holdfast-queued is away does not come to it, of %s",
+		    wrong.data);
 	else
 		doctor_say(d, DOCTOR_OK, NULL, "%s", want);
 	buf_free(&wrong);
@@ -291,8 +308,10 @@ check_recipient_maps(struct doctor *d)
 	}
 	maps = postfix_expanded(d->postfix, "relay_recipient_maps");
 	if (maps[0] != '\0' && strstr(maps, "holdfast-recipients") == NULL)
-		doctor_say(d, DOCTOR_WARN, "holdfast setup --yes", "relay_recipient_maps = %s: Postfix refuses who "
-		    "is not there, before Holdfast is asked", maps);
+		doctor_say(d, DOCTOR_WARN, "holdfast setup --yes",
+		    "relay_recipient_maps = %s: Postfix refuses who "
+		    "is not there, before Holdfast is asked",
+		    maps);
 	else
 		doctor_say(d, DOCTOR_OK, NULL, "Holdfast alone says who is known");
 }
@@ -301,12 +320,15 @@ void
 check_newline(struct doctor *d)
 {
 	if (d->mta == DOCTOR_SENDMAIL)
-		doctor_say(d, DOCTOR_SKIP, NULL, "not looked at with Sendmail; since 8.18 it refuses them");
+		doctor_say(d, DOCTOR_SKIP, NULL,
+		    "not looked at with Sendmail; since 8.18 it refuses them");
 	else if (!postfix_knows(d->postfix, "smtpd_forbid_bare_newline"))
-		doctor_say(d, DOCTOR_WARN, "upgrade Postfix to 3.5.24, 3.6.14, 3.7.10, 3.8.5 or later",
+		doctor_say(d, DOCTOR_WARN,
+		    "upgrade Postfix to 3.5.24, 3.6.14, 3.7.10, 3.8.5 or later",
 		    "this Postfix cannot refuse bare line feeds");
 	else if (strcasecmp(postfix_expanded(d->postfix, "smtpd_forbid_bare_newline"), "no") == 0)
-		doctor_say(d, DOCTOR_FAIL, "postconf -e 'smtpd_forbid_bare_newline = yes' && postfix reload",
+		doctor_say(d, DOCTOR_FAIL,
+		    "postconf -e 'smtpd_forbid_bare_newline = yes' && postfix reload",
 		    "smtpd_forbid_bare_newline = no: a message may hide another one");
 	else
 		doctor_say(d, DOCTOR_OK, NULL, "smtpd_forbid_bare_newline = %s",

@@ -54,7 +54,8 @@ rules_agree(struct doctor *d, const struct doctor_mx *mx, int better)
 		agree = n > 0 && is_private(&ours[0]);
 		for (int k = 0; k < better && !agree; k++)
 			agree = strcasecmp(mx[k].host, r->primary.v[i].host) == 0 ||
-			    shares_address(ours, n, theirs, doctor_dns_addresses(d, mx[k].host, theirs, &why));
+				shares_address(ours, n, theirs,
+				    doctor_dns_addresses(d, mx[k].host, theirs, &why));
 	}
 	free(why);
 	return agree;
@@ -70,17 +71,19 @@ judge(struct doctor *d, const struct doctor_mx *mx, int n, int us)
 	while (better < n && mx[better].preference < mx[us].preference)
 		better++;
 	if (better == 0) {
-		fix = xasprintf("set in the DNS: %s. MX %u %s.  (more than the primary's number)", domain,
-		    mx[n - 1].preference + 10, mx[us].host);
-		doctor_say(d, DOCTOR_FAIL, fix, "no MX is better than this host (%u %s): all mail comes here first",
+		fix = xasprintf("set in the DNS: %s. MX %u %s.  (more than the primary's number)",
+		    domain, mx[n - 1].preference + 10, mx[us].host);
+		doctor_say(d, DOCTOR_FAIL, fix,
+		    "no MX is better than this host (%u %s): all mail comes here first",
 		    mx[us].preference, mx[us].host);
 	} else if (d->domain->route.kind == ROUTE_HOSTS && !rules_agree(d, mx, better)) {
 		fix = xasprintf("holdfast domain set %s --primary %s", domain, mx[0].host);
-		doctor_say(d, DOCTOR_WARN, fix, "the DNS says that the primary is %s, the rules say %s", mx[0].host,
+		doctor_say(d, DOCTOR_WARN, fix,
+		    "the DNS says that the primary is %s, the rules say %s", mx[0].host,
 		    d->domain->route.primary.v[0].host);
 	} else
-		doctor_say(d, DOCTOR_OK, NULL, "MX %u %s, then this host with %u", mx[0].preference, mx[0].host,
-		    mx[us].preference);
+		doctor_say(d, DOCTOR_OK, NULL, "MX %u %s, then this host with %u", mx[0].preference,
+		    mx[0].host, mx[us].preference);
 	free(fix);
 }
 
@@ -96,14 +99,15 @@ check_mx(struct doctor *d)
 	n = doctor_mx(d, d->domain->name, mx, &why);
 	while (us < n && !mx[us].us)
 		us++;
-	fix = xasprintf("set in the DNS: %s. MX %u %s.", d->domain->name, n > 0 ? mx[n - 1].preference + 10
-	    : 20, d->conf->hostname);
+	fix = xasprintf("set in the DNS: %s. MX %u %s.", d->domain->name,
+	    n > 0 ? mx[n - 1].preference + 10 : 20, d->conf->hostname);
 	if (n == -1)
 		doctor_say(d, DOCTOR_WARN, NULL, "its MX cannot be looked up: %s", why);
 	else if (n == 0)
 		doctor_say(d, DOCTOR_FAIL, fix, "it has no MX records");
 	else if (us == n)
-		doctor_say(d, DOCTOR_FAIL, fix, "its MX records do not name this host, %s: nobody will send here",
+		doctor_say(d, DOCTOR_FAIL, fix,
+		    "its MX records do not name this host, %s: nobody will send here",
 		    d->conf->hostname);
 	else
 		judge(d, mx, n, us);

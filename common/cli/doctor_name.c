@@ -28,8 +28,8 @@ reverse_name(const struct hosts_addr *a, char name[80])
 	char *p = name;
 
 	if (a->family == AF_INET) {
-		(void)snprintf(name, 80, "%u.%u.%u.%u.in-addr.arpa", a->addr[3], a->addr[2], a->addr[1],
-		    a->addr[0]);
+		(void)snprintf(name, 80, "%u.%u.%u.%u.in-addr.arpa", a->addr[3], a->addr[2],
+		    a->addr[1], a->addr[0]);
 		return;
 	}
 	for (int i = 15; i >= 0; i--)
@@ -47,13 +47,16 @@ check_reverse(struct doctor *d, const struct hosts_addr *a)
 	reverse_name(a, name);
 	doctor_lookup(d, name, DNS_PTR, &answer);
 	for (size_t i = 0; answer.status == DNS_OK && i < answer.n && !found; i++)
-		found = dns_name(&answer.rr[i], 0, host) >= 0 && strcasecmp(host, d->conf->hostname) == 0;
+		found = dns_name(&answer.rr[i], 0, host) >= 0 &&
+			strcasecmp(host, d->conf->hostname) == 0;
 	fix = xasprintf("let whoever runs the address set: %s. PTR %s.", name, d->conf->hostname);
 	if (answer.status == DNS_FAILED || answer.status == DNS_BOGUS)
 		doctor_say(d, DOCTOR_WARN, NULL, "%s: %s", name, answer.why);
 	else if (!found)
-		doctor_say(d, DOCTOR_WARN, fix, "the address %s has %s%s in the reverse DNS, not %s: others distrust "
-		    "such hosts", talk_address_text(a), host[0] != '\0' ? "the name " : "no name", host,
+		doctor_say(d, DOCTOR_WARN, fix,
+		    "the address %s has %s%s in the reverse DNS, not %s: others distrust "
+		    "such hosts",
+		    talk_address_text(a), host[0] != '\0' ? "the name " : "no name", host,
 		    d->conf->hostname);
 	else
 		doctor_say(d, DOCTOR_OK, NULL, "%s and %s name each other", d->conf->hostname,
@@ -79,13 +82,16 @@ check_own(struct doctor *d, const struct hosts_addr *a)
 		words_clear(&w);
 		if (known)
 			return;
-		fix = xasprintf("postconf -e 'proxy_interfaces = %s' && postfix reload", talk_address_text(a));
-		doctor_say(d, DOCTOR_WARN, fix, "no interface has %s, the address of %s. If it is this host's behind "
+		fix = xasprintf(
+		    "postconf -e 'proxy_interfaces = %s' && postfix reload", talk_address_text(a));
+		doctor_say(d, DOCTOR_WARN, fix,
+		    "no interface has %s, the address of %s. If it is this host's behind "
 		    "NAT, Postfix must know it (proxy_interfaces); if not, the name is wrong",
 		    talk_address_text(a), d->conf->hostname);
 		free(fix);
 	} else
-		doctor_say(d, DOCTOR_WARN, NULL, "no interface has %s, the address of %s: right only behind NAT",
+		doctor_say(d, DOCTOR_WARN, NULL,
+		    "no interface has %s, the address of %s: right only behind NAT",
 		    talk_address_text(a), d->conf->hostname);
 }
 
@@ -108,8 +114,9 @@ check_name(struct doctor *d)
 	n = doctor_dns_addresses(d, d->conf->hostname, v, &why);
 	if (n == 0) {
 		fix = xasprintf("set in the DNS: %s. A ADDRESS", d->conf->hostname);
-		doctor_say(d, why != NULL ? DOCTOR_WARN : DOCTOR_FAIL, fix, "%s has no address in the DNS%s%s",
-		    d->conf->hostname, why != NULL ? ": " : "", why != NULL ? why : "");
+		doctor_say(d, why != NULL ? DOCTOR_WARN : DOCTOR_FAIL, fix,
+		    "%s has no address in the DNS%s%s", d->conf->hostname, why != NULL ? ": " : "",
+		    why != NULL ? why : "");
 		free(fix);
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -132,21 +139,28 @@ greet(struct doctor *d, const struct hosts_addr *a)
 	fix = xasprintf("%s; ss -ltn 'sport = :25'", d->mta == DOCTOR_POSTFIX
 	    ? "postfix status; postconf inet_interfaces" : "systemctl status sendmail");
 	if (code == -1)
-		doctor_say(d, DOCTOR_FAIL, fix, "nobody takes mail on %s, port 25: %s", talk_address_text(a), why);
+		doctor_say(d, DOCTOR_FAIL, fix, "nobody takes mail on %s, port 25: %s",
+		    talk_address_text(a), why);
 	else if (code != 220)
-		doctor_say(d, DOCTOR_FAIL, fix, "%s, port 25, greets with %d %.60s", talk_address_text(a), code,
-		    buf_str(&r.text));
+		doctor_say(d, DOCTOR_FAIL, fix, "%s, port 25, greets with %d %.60s",
+		    talk_address_text(a), code, buf_str(&r.text));
 	else {
 		name = xstrndup(buf_str(&r.text), strcspn(buf_str(&r.text), " \n"));
 		free(fix);
-		fix = d->mta == DOCTOR_POSTFIX ? xasprintf("postconf -e 'myhostname = %s' && postfix reload  (or set "
-		    "hostname in %s)", d->conf->hostname, d->conf_path) : xasprintf("set hostname in %s", d->conf_path);
+		fix = d->mta == DOCTOR_POSTFIX
+			  ? xasprintf("postconf -e 'myhostname = %s' && postfix reload  (or set "
+				      "hostname in %s)",
+				d->conf->hostname, d->conf_path)
+			  : xasprintf("set hostname in %s", d->conf_path);
 		if (strcasecmp(name, d->conf->hostname) != 0)
-			doctor_say(d, DOCTOR_WARN, fix, "%s greets as %s, Holdfast calls this host %s",
-			    talk_address_text(a), name, d->conf->hostname);
+			doctor_say(d, DOCTOR_WARN, fix,
+			    "%s greets as %s, Holdfast calls this host %s", talk_address_text(a),
+			    name, d->conf->hostname);
 		else
-			doctor_say(d, DOCTOR_OK, NULL, "%s greets as %s (seen from this host: a firewall before it "
-			    "does not show)", talk_address_text(a), name);
+			doctor_say(d, DOCTOR_OK, NULL,
+			    "%s greets as %s (seen from this host: a firewall before it "
+			    "does not show)",
+			    talk_address_text(a), name);
 		free(name);
 	}
 	free(fix);

@@ -46,15 +46,17 @@ judge_dates(struct doctor *d, const struct talk *t, const char *host, const char
 	int64_t left = cert_left(t);
 
 	if (left < 0)
-		doctor_say_as(d, "primary-tls", d->domain->route.tls == TLS_VERIFY ? DOCTOR_FAIL : DOCTOR_WARN,
+		doctor_say_as(d, "primary-tls",
+		    d->domain->route.tls == TLS_VERIFY ? DOCTOR_FAIL : DOCTOR_WARN,
 		    "renew it on the primary", "%s: its certificate ended %lld days ago", host,
 		    (long long)(-left / DAY));
 	else if (left < CERT_SOON)
 		doctor_say_as(d, "primary-tls", DOCTOR_WARN, "renew it on the primary",
 		    "%s: its certificate ends in %lld days", host, (long long)(left / DAY));
 	else
-		doctor_say_as(d, "primary-tls", DOCTOR_OK, NULL, "%s: %s; the certificate is good for %lld days",
-		    host, what, (long long)(left / DAY));
+		doctor_say_as(d, "primary-tls", DOCTOR_OK, NULL,
+		    "%s: %s; the certificate is good for %lld days", host, what,
+		    (long long)(left / DAY));
 }
 
 static void
@@ -67,13 +69,18 @@ judge_verify(struct doctor *d, const struct talk *t, const char *host)
 
 	if (why != NULL) {
 		fix = xasprintf("holdfast domain set %s --tls-ca FILE", d->domain->name);
-		doctor_say_as(d, "primary-tls", DOCTOR_FAIL, fix, "%s: its certificate is not believed: %s; nothing "
-		    "is delivered (tls = verify)", host, why);
+		doctor_say_as(d, "primary-tls", DOCTOR_FAIL, fix,
+		    "%s: its certificate is not believed: %s; nothing "
+		    "is delivered (tls = verify)",
+		    host, why);
 		free(fix);
 	} else if (!cert_has_name(t, name)) {
-		fix = xasprintf("holdfast domain set %s --tls-name NAME-IN-THE-CERTIFICATE", d->domain->name);
-		doctor_say_as(d, "primary-tls", DOCTOR_FAIL, fix, "%s: its certificate is not for %s; nothing is "
-		    "delivered (tls = verify)", host, name);
+		fix = xasprintf(
+		    "holdfast domain set %s --tls-name NAME-IN-THE-CERTIFICATE", d->domain->name);
+		doctor_say_as(d, "primary-tls", DOCTOR_FAIL, fix,
+		    "%s: its certificate is not for %s; nothing is "
+		    "delivered (tls = verify)",
+		    host, name);
 		free(fix);
 	} else
 		judge_dates(d, t, host, "TLS with a certificate of the right name and a known CA");
@@ -83,13 +90,17 @@ static void
 judge_pinned(struct doctor *d, const struct talk *t, const char *host)
 {
 	char *pin = cert_pin(t);
-	char *fix = xasprintf("holdfast domain set %s --tls-pin %s  (if that is its key)", d->domain->name, pin);
+	char *fix = xasprintf(
+	    "holdfast domain set %s --tls-pin %s  (if that is its key)", d->domain->name, pin);
 
 	if (pin[0] != '\0' && strstr(d->domain->route.tls_pin, pin) != NULL)
-		doctor_say_as(d, "primary-tls", DOCTOR_OK, NULL, "%s: TLS with the pinned key", host);
+		doctor_say_as(
+		    d, "primary-tls", DOCTOR_OK, NULL, "%s: TLS with the pinned key", host);
 	else
-		doctor_say_as(d, "primary-tls", DOCTOR_FAIL, fix, "%s: its key is not the pinned one; nothing is "
-		    "delivered", host);
+		doctor_say_as(d, "primary-tls", DOCTOR_FAIL, fix,
+		    "%s: its key is not the pinned one; nothing is "
+		    "delivered",
+		    host);
 	free(fix);
 	free(pin);
 }
@@ -107,14 +118,18 @@ judge_dane(struct doctor *d, const struct talk *t, const char *host, uint16_t po
 		any = any || usable;
 	}
 	if (a.status == DNS_FAILED || a.status == DNS_BOGUS)
-		doctor_say_as(d, "primary-tls", DOCTOR_FAIL, "mend the zone's signatures, or the resolver",
+		doctor_say_as(d, "primary-tls", DOCTOR_FAIL,
+		    "mend the zone's signatures, or the resolver",
 		    "%s: %s; nothing is delivered (tls = dane)", name, a.why);
 	else if (!any)
-		judge_dates(d, t, host, "TLS; it has no signed TLSA record, so that is all dane asks for");
+		judge_dates(
+		    d, t, host, "TLS; it has no signed TLSA record, so that is all dane asks for");
 	else if (match)
-		doctor_say_as(d, "primary-tls", DOCTOR_OK, NULL, "%s: TLS as its TLSA records say", host);
+		doctor_say_as(
+		    d, "primary-tls", DOCTOR_OK, NULL, "%s: TLS as its TLSA records say", host);
 	else
-		doctor_say_as(d, "primary-tls", DOCTOR_FAIL, "renew the TLSA records of the primary",
+		doctor_say_as(d, "primary-tls", DOCTOR_FAIL,
+		    "renew the TLSA records of the primary",
 		    "%s: its certificate does not match %s; nothing is delivered", host, name);
 	dns_answer_clear(&a);
 	free(name);
@@ -177,11 +192,13 @@ least(uint64_t a, uint64_t b)
 static void
 look_at_size(struct doctor *d, const struct talk_offers *o, const char *host)
 {
-	uint64_t ours = least(least(d->conf->message_size_limit, d->domain->size_limit), d->mta_limit);
+	uint64_t ours =
+	    least(least(d->conf->message_size_limit, d->domain->size_limit), d->mta_limit);
 	char *fix;
 
 	if (!o->has_size || (o->size == 0 && ours != 0)) {
-		doctor_say_as(d, "size", DOCTOR_OK, NULL, "%s says no limit; here it is %s", host, out_size(ours));
+		doctor_say_as(d, "size", DOCTOR_OK, NULL, "%s says no limit; here it is %s", host,
+		    out_size(ours));
 		return;
 	}
 	if (ours < o->size) {
@@ -192,15 +209,18 @@ look_at_size(struct doctor *d, const struct talk_offers *o, const char *host)
 			fix = xasprintf("holdfast domain set %s --size-limit %llu", d->domain->name,
 			    (unsigned long long)o->size);
 		else
-			fix = xasprintf("set message_size_limit = %llu in %s, and reload", (unsigned long long)o->size,
-			    d->conf_path);
-		doctor_say_as(d, "size", DOCTOR_FAIL, fix, "%s takes messages of up to %s, this host only %s", host,
-		    out_size(o->size), out_size(ours));
+			fix = xasprintf("set message_size_limit = %llu in %s, and reload",
+			    (unsigned long long)o->size, d->conf_path);
+		doctor_say_as(d, "size", DOCTOR_FAIL, fix,
+		    "%s takes messages of up to %s, this host only %s", host, out_size(o->size),
+		    out_size(ours));
 	} else if (ours > o->size) {
 		fix = xasprintf("holdfast domain set %s --size-limit %llu", d->domain->name,
 		    (unsigned long long)o->size);
-		doctor_say_as(d, "size", DOCTOR_WARN, fix, "this host takes messages of up to %s, which %s will "
-		    "refuse: it takes %s", out_size(ours), host, out_size(o->size));
+		doctor_say_as(d, "size", DOCTOR_WARN, fix,
+		    "this host takes messages of up to %s, which %s will "
+		    "refuse: it takes %s",
+		    out_size(ours), host, out_size(o->size));
 	} else {
 		fix = NULL;
 		doctor_say_as(d, "size", DOCTOR_OK, NULL, "both take up to %s", out_size(ours));
@@ -212,21 +232,27 @@ static void
 look_at_trust(struct doctor *d, const struct talk_offers *o, const char *host)
 {
 	enum rules_client client = d->domain->route.client;
-	static const char fix[] = "on the primary: postconf -e 'smtpd_authorized_xforward_hosts = ADDRESS-OF-THIS-"
+	static const char fix[] =
+	    "on the primary: postconf -e 'smtpd_authorized_xforward_hosts = ADDRESS-OF-THIS-"
 	    "HOST' (or smtpd_authorized_xclient_hosts; see postfix/primary-xclient.cf)";
 
 	if (client == CLIENT_NONE)
-		doctor_say_as(d, "trust", DOCTOR_SKIP, NULL, "%s is not to be told who the client was", host);
+		doctor_say_as(
+		    d, "trust", DOCTOR_SKIP, NULL, "%s is not to be told who the client was", host);
 	else if ((o->ext & WIRE_EXT_XCLIENT) != 0 && client == CLIENT_XCLIENT)
-		doctor_say_as(d, "trust", DOCTOR_OK, NULL, "%s takes XCLIENT from us: its own checks judge the client",
-		    host);
+		doctor_say_as(d, "trust", DOCTOR_OK, NULL,
+		    "%s takes XCLIENT from us: its own checks judge the client", host);
 	else if ((o->ext & WIRE_EXT_XFORWARD) != 0)
 		doctor_say_as(d, "trust", client == CLIENT_XCLIENT ? DOCTOR_WARN : DOCTOR_OK,
-		    client == CLIENT_XCLIENT ? fix : NULL, "%s takes XFORWARD from us: its log names the client. SPF "
-		    "and lists there see this host, which they should know", host);
+		    client == CLIENT_XCLIENT ? fix : NULL,
+		    "%s takes XFORWARD from us: its log names the client. SPF "
+		    "and lists there see this host, which they should know",
+		    host);
 	else
-		doctor_say_as(d, "trust", DOCTOR_WARN, fix, "%s takes neither XCLIENT nor XFORWARD from us: its SPF, "
-		    "lists and limits judge this host instead of the client", host);
+		doctor_say_as(d, "trust", DOCTOR_WARN, fix,
+		    "%s takes neither XCLIENT nor XFORWARD from us: its SPF, "
+		    "lists and limits judge this host instead of the client",
+		    host);
 }
 
 /* --- one host ------------------------------------------------------------ */
@@ -257,8 +283,9 @@ interview(struct visit *v, struct talk *t, const struct target *at, const char *
 		note_trouble(v, at, address, why);
 	else {
 		words = xasprintf("%s[%s]:%u", at->host, address, (unsigned)at->port);
-		doctor_say(v->d, DOCTOR_OK, NULL, "%s answers%s", words, (o.ext & WIRE_EXT_STARTTLS) != 0
-		    ? ", offers STARTTLS" : ", offers no STARTTLS");
+		doctor_say(v->d, DOCTOR_OK, NULL, "%s answers%s", words,
+		    (o.ext & WIRE_EXT_STARTTLS) != 0 ? ", offers STARTTLS"
+						     : ", offers no STARTTLS");
 		look_at_size(v->d, &o, at->host);
 		look_at_trust(v->d, &o, at->host);
 		talk_deadline(t, doctor_soon(v->d));
@@ -323,12 +350,16 @@ static void
 tell_port25(struct visit *v)
 {
 	if (!v->port25)
-		doctor_say_as(v->d, "port25-out", DOCTOR_SKIP, NULL, "its primary is not on port 25");
+		doctor_say_as(
+		    v->d, "port25-out", DOCTOR_SKIP, NULL, "its primary is not on port 25");
 	else if (v->answered > 0 || v->silent < v->n)
-		doctor_say_as(v->d, "port25-out", DOCTOR_OK, NULL, "connections to port 25 outside get an answer");
+		doctor_say_as(v->d, "port25-out", DOCTOR_OK, NULL,
+		    "connections to port 25 outside get an answer");
 	else
-		doctor_say_as(v->d, "port25-out", DOCTOR_WARN, "nc -v -w 5 SOME-MAIL-SERVER 25; ask your provider",
-		    "no answer at all from port 25 outside: the primary is dead, or outgoing mail is blocked here");
+		doctor_say_as(v->d, "port25-out", DOCTOR_WARN,
+		    "nc -v -w 5 SOME-MAIL-SERVER 25; ask your provider",
+		    "no answer at all from port 25 outside: the primary is dead, or outgoing mail "
+		    "is blocked here");
 }
 
 void
@@ -336,8 +367,9 @@ check_primary(struct doctor *d)
 {
 	struct visit v = { .d = d, .trouble = BUF_INIT };
 	struct target at[HOSTS_MAX];
-	char *fix = xasprintf("holdfast primary show %s; nothing need be typed here when it is back",
-	    d->domain->name);
+	char *fix =
+	    xasprintf("holdfast primary show %s; nothing need be typed here when it is back",
+		d->domain->name);
 	size_t n;
 
 	if (d->domain->route.kind == ROUTE_TURN) {
@@ -351,10 +383,11 @@ check_primary(struct doctor *d)
 	if (n == 0)
 		doctor_say(d, DOCTOR_FAIL, NULL, "no host is known to be better than this one");
 	else if (v.answered == 0)
-		doctor_say(d, DOCTOR_FAIL, fix, "does not answer: %s. Its mail is held here meanwhile",
-		    v.trouble.data);
+		doctor_say(d, DOCTOR_FAIL, fix,
+		    "does not answer: %s. Its mail is held here meanwhile", v.trouble.data);
 	else if (v.trouble.len > 0)
-		doctor_say(d, DOCTOR_WARN, NULL, "one way does not answer, another does: %s", v.trouble.data);
+		doctor_say(d, DOCTOR_WARN, NULL, "one way does not answer, another does: %s",
+		    v.trouble.data);
 	if (n > 0)
 		tell_port25(&v);
 	for (size_t i = 0; i < n; i++)

@@ -95,7 +95,8 @@ find_stranger(const char *networks, struct hosts_addr *a)
 			continue;
 		memset(a, 0, sizeof(*a));
 		a->family = AF_INET;
-		memcpy(a->addr, &((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr, 4);
+		memcpy(
+		    a->addr, &((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr, 4);
 		found = !doctor_in_networks(networks, a);
 	}
 	freeifaddrs(list);
@@ -109,19 +110,23 @@ close_it(const struct doctor *d)
 {
 	const char *why = NULL;
 
-	if (postfix_relay_guard(d->postfix, &why) == GUARD_OPEN && strstr(why, "mynetworks") != NULL)
+	if (postfix_relay_guard(d->postfix, &why) == GUARD_OPEN &&
+	    strstr(why, "mynetworks") != NULL)
 		return "postconf -e 'mynetworks = 127.0.0.0/8 [::1]/128' && postfix reload";
-	return "postconf -e 'smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, "
-	    "reject_unauth_destination' && postfix reload";
+	return "postconf -e 'smtpd_relay_restrictions = permit_mynetworks, "
+	       "permit_sasl_authenticated, "
+	       "reject_unauth_destination' && postfix reload";
 }
 
 static void
 judge(struct doctor *d, int code, const struct wire_reply *r, const char *as)
 {
 	if (code / 100 == 2)
-		doctor_say(d, DOCTOR_FAIL, close_it(d), "OPEN RELAY: a stranger (%s) may send to %s", as, FOREIGN);
+		doctor_say(d, DOCTOR_FAIL, close_it(d),
+		    "OPEN RELAY: a stranger (%s) may send to %s", as, FOREIGN);
 	else
-		doctor_say(d, DOCTOR_OK, NULL, "a stranger (%s) who wants to send elsewhere hears %d %.60s", as, code,
+		doctor_say(d, DOCTOR_OK, NULL,
+		    "a stranger (%s) who wants to send elsewhere hears %d %.60s", as, code,
 		    buf_str(&r->text));
 }
 
@@ -202,12 +207,14 @@ try_from_outside(struct doctor *d, const char *networks)
 static void
 ask_sendmail(struct doctor *d)
 {
-	static const char script[] = ".D{client_addr}" STRANGER "\n.D{client_name}[" STRANGER "]\n"
+	static const char script[] =
+	    ".D{client_addr}" STRANGER "\n.D{client_name}[" STRANGER "]\n"
 	    ".D{client_resolve}OK\n.D{client_ptr}[" STRANGER "]\n.D{client_flags}\n"
-	    "Basic_check_relay " STRANGER "\nRelay_ok x\ncheck_relay x\nBasic_check_rcpt " FOREIGN "\n";
+	    "Basic_check_relay " STRANGER "\nRelay_ok x\ncheck_relay x\nBasic_check_rcpt " FOREIGN
+	    "\n";
 	char *cf = xasprintf("-C%s/sendmail.cf", d->mta_dir);
 	const char *argv[] = { "sendmail", "-bt", "-d0", cf, NULL };
-	struct proc p = { .argv = argv, .input = script, .input_len = strlen(script), .seconds = 8 };
+	struct proc p = {.argv = argv, .input = script, .input_len = strlen(script), .seconds = 8};
 	const char *at;
 
 	argv[2] = cf;
@@ -215,12 +222,16 @@ ask_sendmail(struct doctor *d)
 	(void)proc_run(&p);
 	at = strstr(buf_str(&p.out), "Basic_check_rcpt returns:");
 	if (at == NULL)
-		doctor_say(d, DOCTOR_SKIP, NULL, "sendmail -bt does not say: %s", p.why != NULL ? p.why : "");
+		doctor_say(d, DOCTOR_SKIP, NULL, "sendmail -bt does not say: %s",
+		    p.why != NULL ? p.why : "");
 	else if (strstr(at, "error") != NULL)
-		doctor_say(d, DOCTOR_OK, NULL, "its rules refuse a stranger who wants to send elsewhere");
+		doctor_say(
+		    d, DOCTOR_OK, NULL, "its rules refuse a stranger who wants to send elsewhere");
 	else
-		doctor_say(d, DOCTOR_FAIL, "look for Connect: lines with RELAY in the access table, and for "
-		    "promiscuous_relay in sendmail.mc", "OPEN RELAY: its rules let a stranger send to %s", FOREIGN);
+		doctor_say(d, DOCTOR_FAIL,
+		    "look for Connect: lines with RELAY in the access table, and for "
+		    "promiscuous_relay in sendmail.mc",
+		    "OPEN RELAY: its rules let a stranger send to %s", FOREIGN);
 	proc_clear(&p);
 	free(cf);
 }
@@ -246,7 +257,8 @@ check_relay(struct doctor *d)
 		return;
 	switch (postfix_relay_guard(d->postfix, &why)) {
 	case GUARD_GOOD:
-		doctor_say(d, DOCTOR_OK, NULL, "by its configuration; it could not be tried, since all addresses "
+		doctor_say(d, DOCTOR_OK, NULL,
+		    "by its configuration; it could not be tried, since all addresses "
 		    "of this host are in mynetworks, or it does not answer");
 		break;
 	case GUARD_NONE:

@@ -72,8 +72,10 @@ judge_status(void *arg, json_t *s)
 		good = false;
 	}
 	if (strcmp(rules, "ok") != 0) {
-		doctor_say(d, DOCTOR_FAIL, "holdfast rule history", "a change of the rules is refused, the "
-		    "old ones stay in force: %s", rules);
+		doctor_say(d, DOCTOR_FAIL, "holdfast rule history",
+		    "a change of the rules is refused, the "
+		    "old ones stay in force: %s",
+		    rules);
 		good = false;
 	}
 	if (strcmp(store, "ok") != 0) {
@@ -82,12 +84,14 @@ judge_status(void *arg, json_t *s)
 		good = false;
 	}
 	if (out_int(s, "destinations_held") > 0) {
-		doctor_say(d, DOCTOR_FAIL, "holdfast primary list", "a primary refuses recipients that the "
+		doctor_say(d, DOCTOR_FAIL, "holdfast primary list",
+		    "a primary refuses recipients that the "
 		    "list knows: its mail is held");
 		good = false;
 	}
 	if (good)
-		doctor_say(d, DOCTOR_OK, NULL, "holdfast-queued %s runs since %s; %lld messages wait", version,
+		doctor_say(d, DOCTOR_OK, NULL,
+		    "holdfast-queued %s runs since %s; %lld messages wait", version,
 		    out_date(out_int(s, "started")), (long long)out_int(s, "messages"));
 }
 
@@ -101,9 +105,10 @@ check_queued(struct doctor *d)
 	if (control == NULL) {
 		bool denied = errno == EACCES || errno == EPERM;
 
-		doctor_say(d, denied ? DOCTOR_SKIP : DOCTOR_FAIL, denied ? NULL : start_queued(), "%s", why);
-	} else if ((answer = control_call(control, json_pack("{s:s}", "cmd", "status"), judge_status, NULL,
-	    d, &why)) == NULL)
+		doctor_say(d, denied ? DOCTOR_SKIP : DOCTOR_FAIL, denied ? NULL : start_queued(),
+		    "%s", why);
+	} else if ((answer = control_call(control, json_pack("{s:s}", "cmd", "status"),
+			judge_status, NULL, d, &why)) == NULL)
 		doctor_say(d, DOCTOR_FAIL, "journalctl -t holdfast/queued", "%s", why);
 	else
 		json_decref(answer);
@@ -120,8 +125,10 @@ check_daemons(struct doctor *d)
 	if (milter != NULL && setup_listener(milter) == 0) {
 		bool denied = errno == EACCES || errno == EPERM;
 
-		doctor_say(d, denied ? DOCTOR_SKIP : DOCTOR_FAIL, denied ? NULL : start_milter(), denied
-		    ? "%s cannot be reached by this user" : "holdfast-milter does not answer on %s", milter);
+		doctor_say(d, denied ? DOCTOR_SKIP : DOCTOR_FAIL, denied ? NULL : start_milter(),
+		    denied ? "%s cannot be reached by this user"
+			   : "holdfast-milter does not answer on %s",
+		    milter);
 	}
 	if (is_outdated(d->conf->control_socket) || is_outdated(milter))
 		doctor_say(d, DOCTOR_WARN, "systemctl restart " QUEUED_UNIT " " MILTER_UNIT,
@@ -147,7 +154,8 @@ check_units(struct doctor *d)
 	bool queued, milter;
 
 	if (!setup_has_systemd()) {
-		doctor_say(d, DOCTOR_SKIP, NULL, "systemd is not in charge here: see to it yourself that the "
+		doctor_say(d, DOCTOR_SKIP, NULL,
+		    "systemd is not in charge here: see to it yourself that the "
 		    "daemons start");
 		return;
 	}
@@ -157,8 +165,10 @@ check_units(struct doctor *d)
 		doctor_say(d, DOCTOR_OK, NULL, "both daemons start with the machine");
 	else
 		doctor_say(d, DOCTOR_FAIL, "systemctl enable " QUEUED_UNIT " " MILTER_UNIT,
-		    "after a reboot %s will not run", queued ? "holdfast-milter" : milter ? "holdfast-queued"
-		    : "the daemons");
+		    "after a reboot %s will not run",
+		    queued   ? "holdfast-milter"
+		    : milter ? "holdfast-queued"
+			     : "the daemons");
 }
 
 /* --- recipients ---------------------------------------------------------- */
@@ -170,21 +180,24 @@ judge_list(struct doctor *d, const struct rules_domain *r)
 	char *fix = xasprintf("holdfast recipient import %s FILE", r->name);
 
 	if (r->catch_all[0] != '\0')
-		doctor_say(d, DOCTOR_WARN, "holdfast domain set NAME --catch-all off", "the catch-all is on: "
+		doctor_say(d, DOCTOR_WARN, "holdfast domain set NAME --catch-all off",
+		    "the catch-all is on: "
 		    "every local part is taken");
 	else if (r->nrecipients == 0 && r->list_time == 0)
-		doctor_say(d, DOCTOR_FAIL, fix, "no list of recipients was ever imported: everybody is put off "
+		doctor_say(d, DOCTOR_FAIL, fix,
+		    "no list of recipients was ever imported: everybody is put off "
 		    "(450)");
 	else if (r->list_time == 0)
 		doctor_say(d, DOCTOR_OK, NULL, "%zu recipients, written by hand: they have no age",
 		    r->nrecipients);
 	else if (r->list_max_age != 0 && age > (int64_t)r->list_max_age)
-		doctor_say(d, DOCTOR_FAIL, fix, "the list of %zu recipients is %lld days old and no longer "
-		    "believed: who is not on it is put off, not refused", r->nrecipients,
-		    (long long)(age / DAY));
+		doctor_say(d, DOCTOR_FAIL, fix,
+		    "the list of %zu recipients is %lld days old and no longer "
+		    "believed: who is not on it is put off, not refused",
+		    r->nrecipients, (long long)(age / DAY));
 	else if (age > LIST_OLD)
-		doctor_say(d, DOCTOR_WARN, fix, "the list of %zu recipients is %lld days old", r->nrecipients,
-		    (long long)(age / DAY));
+		doctor_say(d, DOCTOR_WARN, fix, "the list of %zu recipients is %lld days old",
+		    r->nrecipients, (long long)(age / DAY));
 	else
 		doctor_say(d, DOCTOR_OK, NULL, "%zu recipients, imported %s", r->nrecipients,
 		    out_when((int64_t)r->list_time, clock_wall()));
@@ -195,7 +208,8 @@ void
 check_recipients(struct doctor *d)
 {
 	const struct rules_domain *r = d->domain;
-	char *fix = xasprintf("holdfast recipient import %s FILE && holdfast domain set %s --recipients list",
+	char *fix = xasprintf(
+	    "holdfast recipient import %s FILE && holdfast domain set %s --recipients list",
 	    r->name, r->name);
 
 	switch (r->recipients) {
@@ -206,11 +220,13 @@ check_recipients(struct doctor *d)
 		if (r->nrecipients > 0)
 			judge_list(d, r);
 		else
-			doctor_say(d, DOCTOR_OK, NULL, "the primary is asked; there is no list for the time when "
+			doctor_say(d, DOCTOR_OK, NULL,
+			    "the primary is asked; there is no list for the time when "
 			    "it is down");
 		break;
 	case RECIPIENTS_ANY:
-		doctor_say(d, DOCTOR_WARN, fix, "recipients are not checked: mail to nobody is taken, and "
+		doctor_say(d, DOCTOR_WARN, fix,
+		    "recipients are not checked: mail to nobody is taken, and "
 		    "refused by the primary later");
 		break;
 	}
@@ -271,11 +287,14 @@ check_copies(struct doctor *d)
 	look_for_copies(d->conf->queue_db, &n, &bytes, &old, &one);
 	if (old) {
 		fix = xasprintf("rm %s", one);
-		doctor_say(d, DOCTOR_WARN, fix, "%zu copies of databases from before an upgrade, %s, over a month "
-		    "old", n, out_size(bytes));
+		doctor_say(d, DOCTOR_WARN, fix,
+		    "%zu copies of databases from before an upgrade, %s, over a month "
+		    "old",
+		    n, out_size(bytes));
 		free(fix);
 	} else if (n > 0)
-		doctor_say(d, DOCTOR_OK, NULL, "%zu copies from before an upgrade, %s", n, out_size(bytes));
+		doctor_say(d, DOCTOR_OK, NULL, "%zu copies from before an upgrade, %s", n,
+		    out_size(bytes));
 	else
 		doctor_say(d, DOCTOR_OK, NULL, "none");
 	free(one);

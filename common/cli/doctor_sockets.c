@@ -41,7 +41,8 @@ negotiate(struct talk *t, char **why)
 	uint32_t len;
 	char rest[PACKET_MAX];
 
-	if (talk_send(t, offer, sizeof(offer), why) == -1 || talk_read(t, head, sizeof(head), why) == -1)
+	if (talk_send(t, offer, sizeof(offer), why) == -1 ||
+	    talk_read(t, head, sizeof(head), why) == -1)
 		return -1;
 	memcpy(&len, head, 4);
 	len = ntohl(len);
@@ -92,7 +93,8 @@ become_postfix(struct doctor *d, bool chrooted)
 	gid = pw->pw_gid;
 	if (chdir(queue) == -1 || (chrooted && chroot(queue) == -1) || setgroups(1, &gid) == -1 ||
 	    setresgid(gid, gid, gid) == -1 || setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1) {
-		doctor_say(d, DOCTOR_FAIL, NULL, "cannot become Postfix in %s: %s", queue, strerror(errno));
+		doctor_say(d, DOCTOR_FAIL, NULL, "cannot become Postfix in %s: %s", queue,
+		    strerror(errno));
 		return -1;
 	}
 	return 0;
@@ -114,7 +116,8 @@ static const char *
 fix_for(const struct doctor *d, int err, const char *daemon)
 {
 	if (err == EACCES || err == EPERM)
-		return d->mta == DOCTOR_POSTFIX ? "holdfast setup --yes" : "ls -ld /run/holdfast-mta/*";
+		return d->mta == DOCTOR_POSTFIX ? "holdfast setup --yes"
+						: "ls -ld /run/holdfast-mta/*";
 	if (strcmp(daemon, "holdfast-milter") == 0)
 		return setup_has_systemd() ? "systemctl restart " MILTER_UNIT : "holdfast-milter";
 	return setup_has_systemd() ? "systemctl restart " QUEUED_UNIT : "holdfast-queued";
@@ -129,11 +132,11 @@ try(struct doctor *d, const char *path, const char *shown, const char *who, cons
 	int err = errno;
 
 	if (t == NULL)
-		doctor_say(d, DOCTOR_FAIL, fix_for(d, err, daemon), "%s cannot connect to %s: %s", who, shown,
-		    why);
+		doctor_say(d, DOCTOR_FAIL, fix_for(d, err, daemon), "%s cannot connect to %s: %s",
+		    who, shown, why);
 	else if (speak(t, &why) == -1)
-		doctor_say(d, DOCTOR_FAIL, fix_for(d, 0, daemon), "%s is connected to %s, but %s", who, shown,
-		    why);
+		doctor_say(d, DOCTOR_FAIL, fix_for(d, 0, daemon), "%s is connected to %s, but %s",
+		    who, shown, why);
 	else
 		doctor_say(d, DOCTOR_OK, NULL, "%s can use %s", who, shown);
 	talk_free(&t);
@@ -147,10 +150,12 @@ try_as_postfix(struct doctor *d, const char *path, bool chrooted, const char *da
 	char *seen = seen_path(d, path, chrooted);
 
 	if (seen == NULL)
-		doctor_say(d, DOCTOR_FAIL, "holdfast setup --yes", "Postfix is chrooted in %s and cannot see %s",
+		doctor_say(d, DOCTOR_FAIL, "holdfast setup --yes",
+		    "Postfix is chrooted in %s and cannot see %s",
 		    postfix_expanded(d->postfix, "queue_directory"), path);
 	else if (become_postfix(d, chrooted) == 0)
-		try(d, seen, path, chrooted ? "Postfix (its user, chrooted)" : "Postfix (its user)", daemon, speak);
+		try(d, seen, path, chrooted ? "Postfix (its user, chrooted)" : "Postfix (its user)",
+		    daemon, speak);
 	free(seen);
 }
 
@@ -164,8 +169,10 @@ is_safe_for_sendmail(struct doctor *d, const char *path)
 	char *fix = xasprintf("chmod go-w %s", dir);
 
 	if (!safe)
-		doctor_say(d, DOCTOR_FAIL, fix, "others may write in %s: Sendmail calls that unsafe and does not "
-		    "start", dir);
+		doctor_say(d, DOCTOR_FAIL, fix,
+		    "others may write in %s: Sendmail calls that unsafe and does not "
+		    "start",
+		    dir);
 	free(fix);
 	free(dir);
 	return safe;

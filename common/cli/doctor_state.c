@@ -22,7 +22,8 @@ judge(struct doctor *d, const struct state_row *rows, size_t n)
 {
 	int64_t updated = strtoll(state_status(rows, n, "updated"), NULL, 10);
 	int64_t stopped = strtoll(state_status(rows, n, "stopped"), NULL, 10);
-	const char *version = state_status(rows, n, "version"), *rules = state_status(rows, n, "rules");
+	const char *version = state_status(rows, n, "version"),
+		   *rules = state_status(rows, n, "rules");
 	int64_t age = clock_wall() - updated;
 
 	if (stopped != 0)
@@ -32,11 +33,15 @@ judge(struct doctor *d, const struct state_row *rows, size_t n)
 		doctor_say(d, DOCTOR_WARN, "journalctl -t holdfast/milter; df -h /var/lib/holdfast",
 		    "the milter wrote last %lld s ago: it hangs, or cannot write", (long long)age);
 	else if (strcmp(version, PACKAGE_VERSION) != 0)
-		doctor_say(d, DOCTOR_WARN, "systemctl restart " MILTER_UNIT, "holdfast-milter is version %s, this "
-		    "command " PACKAGE_VERSION, version);
+		doctor_say(d, DOCTOR_WARN, "systemctl restart " MILTER_UNIT,
+		    "holdfast-milter is version %s, this "
+		    "command " PACKAGE_VERSION,
+		    version);
 	else if (strcmp(rules, "ok") != 0)
-		doctor_say(d, DOCTOR_FAIL, "holdfast rule history", "the milter refuses a change of the rules, the old "
-		    "ones stay in force: %s", rules);
+		doctor_say(d, DOCTOR_FAIL, "holdfast rule history",
+		    "the milter refuses a change of the rules, the old "
+		    "ones stay in force: %s",
+		    rules);
 	else
 		doctor_say(d, DOCTOR_OK, NULL, "holdfast-milter %s wrote %lld s ago", version,
 		    (long long)(age > 0 ? age : 0));
@@ -59,7 +64,8 @@ check_state(struct doctor *d)
 		doctor_say(d, DOCTOR_SKIP, NULL, "%s", why);
 		break;
 	case STATE_BAD:
-		fix = xasprintf("mv %s %s.bad, and restart holdfast-milter", d->conf->state_db, d->conf->state_db);
+		fix = xasprintf("mv %s %s.bad, and restart holdfast-milter", d->conf->state_db,
+		    d->conf->state_db);
 		doctor_say(d, DOCTOR_FAIL, fix, "%s", why);
 		free(fix);
 		break;

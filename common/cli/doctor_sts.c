@@ -50,9 +50,11 @@ doctor_sts_judge(const char *policy, const char *mx, bool *enforced)
 		if (colon != NULL) {
 			*colon = '\0';
 			value = colon + 1 + strspn(colon + 1, " \t");
-			for (end = value + strlen(value); end > value && isspace((unsigned char)end[-1]);)
+			for (end = value + strlen(value);
+			     end > value && isspace((unsigned char)end[-1]);)
 				*--end = '\0';
-			version = version || (strcmp(line, "version") == 0 && strcmp(value, "STSv1") == 0);
+			version = version ||
+				  (strcmp(line, "version") == 0 && strcmp(value, "STSv1") == 0);
 			if (strcmp(line, "mode") == 0) {
 				mode = true;
 				off = strcmp(value, "none") == 0;
@@ -73,7 +75,8 @@ static void
 judge(struct doctor *d, const char *policy)
 {
 	char *fix = xasprintf("add to https://mta-sts.%s/.well-known/mta-sts.txt the line: mx: %s "
-	    "(and a new id in TXT _mta-sts.%s)", d->domain->name, d->conf->hostname, d->domain->name);
+			      "(and a new id in TXT _mta-sts.%s)",
+	    d->domain->name, d->conf->hostname, d->domain->name);
 	bool enforced;
 
 	switch (doctor_sts_judge(policy, d->conf->hostname, &enforced)) {
@@ -84,11 +87,13 @@ judge(struct doctor *d, const char *policy)
 		doctor_say(d, DOCTOR_OK, NULL, "its MTA-STS policy is switched off (mode: none)");
 		break;
 	case STS_BAD:
-		doctor_say(d, DOCTOR_FAIL, NULL, "its MTA-STS policy is not one: no version or mode");
+		doctor_say(
+		    d, DOCTOR_FAIL, NULL, "its MTA-STS policy is not one: no version or mode");
 		break;
 	case STS_NOT_LISTED:
-		doctor_say(d, enforced ? DOCTOR_FAIL : DOCTOR_WARN, fix, "its MTA-STS policy does not list %s: %s",
-		    d->conf->hostname, enforced ? "careful senders will not deliver here" : "(mode: testing)");
+		doctor_say(d, enforced ? DOCTOR_FAIL : DOCTOR_WARN, fix,
+		    "its MTA-STS policy does not list %s: %s", d->conf->hostname,
+		    enforced ? "careful senders will not deliver here" : "(mode: testing)");
 		break;
 	}
 	free(fix);

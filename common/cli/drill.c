@@ -62,14 +62,14 @@ drill_tell(const struct drill *d, const char *step, bool ok, double seconds, con
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
 	if (d->cli->json) {
-		o = json_pack("{s:s,s:s,s:s,s:s}", "step", step, "status", ok ? "ok" : "fail", "text",
-		    out_safe(buf_str(&text)), "fix", fix != NULL ? out_safe(fix) : "");
+		o = json_pack("{s:s,s:s,s:s,s:s}", "step", step, "status", ok ? "ok" : "fail",
+		    "text", out_safe(buf_str(&text)), "fix", fix != NULL ? out_safe(fix) : "");
 		if (seconds >= 0)
 			json_object_set_new(o, "seconds", json_real(seconds));
 		out_json(o);
 	} else {
-		(void)printf("%s%-4s%s  %-10s", out_on(d->cli, ok ? OUT_GOOD : OUT_BAD), ok ? "ok" : "fail",
-		    out_off(d->cli), step);
+		(void)printf("%s%-4s%s  %-10s", out_on(d->cli, ok ? OUT_GOOD : OUT_BAD),
+		    ok ? "ok" : "fail", out_off(d->cli), step);
 		if (seconds >= 0)
 			(void)printf("%8.3f s  ", seconds);
 		else
@@ -126,8 +126,10 @@ choose_domain(struct drill *d, const struct ruleset *set, char **to)
 	else
 		r = ruleset_ndomains(set) > 0 ? ruleset_domain_at(set, 0) : NULL;
 	if (r == NULL)
-		return cli_fail(EX_DATAERR, c->argc > 0 || given != NULL ? "that is no domain of ours; see `holdfast "
-		    "domain list'" : "there is no domain yet; see `holdfast setup'");
+		return cli_fail(EX_DATAERR, c->argc > 0 || given != NULL
+						? "that is no domain of ours; see `holdfast "
+						  "domain list'"
+						: "there is no domain yet; see `holdfast setup'");
 	d->domain = r->name;
 	*to = given != NULL ? xstrdup(given) : xasprintf("postmaster@%s", r->name);
 	d->to = *to;
@@ -158,12 +160,16 @@ relays(const struct drill *d)
 	char *why = NULL, *fix = NULL;
 	bool good = true;
 
-	if (doctor_facts(&facts, cli_option(d->cli, "mta"), cli_option(d->cli, "mta-config"), &why, &fix) &&
+	if (doctor_facts(
+		&facts, cli_option(d->cli, "mta"), cli_option(d->cli, "mta-config"), &why, &fix) &&
 	    facts.mta == DOCTOR_POSTFIX)
-		good = postfix_list_has(facts.postfix, "relay_domains", d->domain, postfix_lookup, facts.postfix);
+		good = postfix_list_has(
+		    facts.postfix, "relay_domains", d->domain, postfix_lookup, facts.postfix);
 	if (!good)
-		drill_tell(d, "relay", false, -1, "holdfast doctor relay-domains; holdfast setup --yes",
-		    "Postfix does not relay for %s: strangers are refused, whatever it answers us", d->domain);
+		drill_tell(d, "relay", false, -1,
+		    "holdfast doctor relay-domains; holdfast setup --yes",
+		    "Postfix does not relay for %s: strangers are refused, whatever it answers us",
+		    d->domain);
 	doctor_facts_free(&facts);
 	free(why);
 	free(fix);
@@ -189,8 +195,8 @@ tell_logs(const struct drill *d)
 	while (i < 2 && access(files[i], R_OK) == -1)
 		i++;
 	if (b.len > 0 && !d->cli->json)
-		(void)printf("\nIts lines in the log:  %s%s\n", i < 2 ? "grep" : "journalctl --since -1h | grep",
-		    out_safe(buf_str(&b)));
+		(void)printf("\nIts lines in the log:  %s%s\n",
+		    i < 2 ? "grep" : "journalctl --since -1h | grep", out_safe(buf_str(&b)));
 	if (b.len > 0 && !d->cli->json && i < 2)
 		(void)printf("%*s%s\n", 29, "", files[i]);
 	buf_free(&b);
@@ -209,20 +215,26 @@ conclude(const struct drill *d, enum drill_end end)
 		[DRILL_PRIMARY_DOWN] = "primary_down", [DRILL_FAILED] = "failed" };
 
 	if (d->cli->json)
-		out_json(json_pack("{s:s,s:s,s:s,s:s,s:f,s:f,s:f}", "result", words[end], "domain", d->domain,
-		    "queue_id", d->queue_id != NULL ? d->queue_id : "", "trace", d->trace != NULL
-		    ? out_safe(d->trace) : "", "accepted", span(d->begun, d->accepted), "durable",
-		    span(d->begun, d->stored), "delivered", span(d->released, d->delivered)));
+		out_json(json_pack("{s:s,s:s,s:s,s:s,s:f,s:f,s:f}", "result", words[end], "domain",
+		    d->domain, "queue_id", d->queue_id != NULL ? d->queue_id : "", "trace",
+		    d->trace != NULL ? out_safe(d->trace) : "", "accepted",
+		    span(d->begun, d->accepted), "durable", span(d->begun, d->stored), "delivered",
+		    span(d->released, d->delivered)));
 	else if (end == DRILL_DELIVERED)
-		(void)printf("\nThe backup works: taken in %.3f s, held for %u s, delivered %.3f s after its release.\n",
+		(void)printf("\nThe backup works: taken in %.3f s, held for %u s, delivered %.3f s "
+			     "after its release.\n",
 		    span(d->begun, d->stored), d->hold, span(d->released, d->delivered));
 	else if (end == DRILL_PRIMARY_DOWN)
-		(void)printf("\nThe backup takes and keeps mail; that it delivers cannot be shown while the primary is "
-		    "down.\n");
+		(void)printf("\nThe backup takes and keeps mail; that it delivers cannot be shown "
+			     "while the primary is "
+			     "down.\n");
 	else
-		(void)printf("\nThe drill failed.%s\n", drill_interrupted() ? " It was interrupted." : "");
+		(void)printf(
+		    "\nThe drill failed.%s\n", drill_interrupted() ? " It was interrupted." : "");
 	tell_logs(d);
-	return end == DRILL_DELIVERED ? EX_OK : end == DRILL_PRIMARY_DOWN ? EX_TEMPFAIL : EX_UNAVAILABLE;
+	return end == DRILL_DELIVERED	   ? EX_OK
+	       : end == DRILL_PRIMARY_DOWN ? EX_TEMPFAIL
+					   : EX_UNAVAILABLE;
 }
 
 /* --- the drill ----------------------------------------------------------- */

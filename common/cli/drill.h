@@ -28,7 +28,7 @@ struct drill {
 	bool		 announced;
 	/* of the message, as far as it is known */
 	char		*queue_id, *trace, *mta_said;
-	int64_t		 begun, accepted, stored, released, delivered;	/* clock_wall_ms(); 0 not yet */
+	int64_t begun, accepted, stored, released, delivered; /* clock_wall_ms(); 0 not yet */
 };
 
 /* --- drill.c ------------------------------------------------------------- */
@@ -42,7 +42,8 @@ bool	drill_interrupted(void);
 /* Sends the test message. false: told. */
 bool	drill_send(struct drill *);
 /* The message. Pure. */
-void	drill_message(struct buf *, const char *hostname, const char *to, const char *token, int64_t now);
+void drill_message(
+    struct buf *, const char *hostname, const char *to, const char *token, int64_t now);
 
 /* --- drill_queue.c: each false: told ------------------------------------- */
 bool	drill_announce(struct drill *);

@@ -41,8 +41,8 @@ static bool
 ask(const struct drill *d, const char *cmd, const char *key, const char *value, struct answer *a,
     char **why)
 {
-	json_t *last = control_call(d->control, json_pack("{s:s,s:s}", "cmd", cmd, key, value), on_line,
-	    NULL, a, why);
+	json_t *last = control_call(
+	    d->control, json_pack("{s:s,s:s}", "cmd", cmd, key, value), on_line, NULL, a, why);
 	bool ok = json_is_true(json_object_get(last, "ok"));
 
 	if (last != NULL && !ok)
@@ -72,8 +72,10 @@ drill_announce(struct drill *d)
 
 	d->announced = json_is_true(json_object_get(last, "ok"));
 	if (!d->announced)
-		drill_tell(d, "announce", false, -1, "systemctl restart holdfast-queued, if it is older than this "
-		    "command", "holdfast-queued: %s", why != NULL ? why : out_str(last, "error"));
+		drill_tell(d, "announce", false, -1,
+		    "systemctl restart holdfast-queued, if it is older than this "
+		    "command",
+		    "holdfast-queued: %s", why != NULL ? why : out_str(last, "error"));
 	json_decref(last);
 	free(why);
 	return d->announced;
@@ -101,17 +103,22 @@ drill_wait_stored(struct drill *d)
 	int64_t end = clock_mono_ms() + STORED_SECONDS * 1000;
 	char *why = NULL;
 
-	while (!look_stored(d, &why) && why == NULL && clock_mono_ms() < end && !drill_interrupted())
+	while (
+	    !look_stored(d, &why) && why == NULL && clock_mono_ms() < end && !drill_interrupted())
 		nap();
 	if (d->queue_id != NULL)
 		drill_tell(d, "durable", true, (double)(d->stored - d->begun) / 1000, NULL,
 		    "in the queue as %s, on disk", d->queue_id);
 	else if (why != NULL)
-		drill_tell(d, "durable", false, -1, "journalctl -t holdfast/queued", "holdfast-queued: %s", why);
+		drill_tell(d, "durable", false, -1, "journalctl -t holdfast/queued",
+		    "holdfast-queued: %s", why);
 	else
-		drill_tell(d, "durable", false, -1, "mailq; holdfast doctor milters milter-socket transport",
-		    "the MTA said 250 (%s), but nothing came to Holdfast in %d s: it was not asked, or the MTA keeps "
-		    "the message or has sent it elsewhere", d->mta_said, STORED_SECONDS);
+		drill_tell(d, "durable", false, -1,
+		    "mailq; holdfast doctor milters milter-socket transport",
+		    "the MTA said 250 (%s), but nothing came to Holdfast in %d s: it was not "
+		    "asked, or the MTA keeps "
+		    "the message or has sent it elsewhere",
+		    d->mta_said, STORED_SECONDS);
 	free(why);
 	return d->queue_id != NULL;
 }
@@ -149,10 +156,12 @@ drill_watch_held(struct drill *d)
 			nap();
 	} while (held && clock_mono_ms() < end && !drill_interrupted());
 	if (held && !drill_interrupted())
-		drill_tell(d, "held", true, -1, NULL, "for %u s, as if the primary were down; nothing left", d->hold);
+		drill_tell(d, "held", true, -1, NULL,
+		    "for %u s, as if the primary were down; nothing left", d->hold);
 	else if (!drill_interrupted())
-		drill_tell(d, "held", false, -1, "journalctl -t holdfast/queued", "it should be held, but is %s%s%s",
-		    state, why != NULL ? ": " : "", why != NULL ? why : "");
+		drill_tell(d, "held", false, -1, "journalctl -t holdfast/queued",
+		    "it should be held, but is %s%s%s", state, why != NULL ? ": " : "",
+		    why != NULL ? why : "");
 	free(state);
 	free(why);
 	return held && !drill_interrupted();
@@ -167,7 +176,8 @@ drill_release(struct drill *d)
 
 	d->released = clock_wall_ms();
 	if (!ok)
-		drill_tell(d, "released", false, -1, "holdfast queue show", "%s", why != NULL ? why : "refused");
+		drill_tell(d, "released", false, -1, "holdfast queue show", "%s",
+		    why != NULL ? why : "refused");
 	json_decref(a.line);
 	free(why);
 	return ok;
@@ -203,7 +213,8 @@ look_ledger(struct drill *d, enum drill_end *end)
 		d->delivered = clock_wall_ms();
 		*end = DRILL_DELIVERED;
 		drill_tell(d, "delivered", true, (double)(d->delivered - d->released) / 1000, NULL,
-		    "to %s after its release: %s", out_str(a.line, "relay"), out_str(a.line, "reply"));
+		    "to %s after its release: %s", out_str(a.line, "relay"),
+		    out_str(a.line, "reply"));
 	} else if (left) {
 		*end = DRILL_FAILED;
 		drill_tell(d, "delivered", false, -1, "holdfast queue list", "it was %s: %s",
@@ -226,11 +237,14 @@ tell_waiting(const struct drill *d, const char *state, const char *reason)
 	if (strncmp(said, "drill:", 6) == 0)
 		said = "";	/* its own, from before */
 	if (down)
-		drill_tell(d, "delivered", false, -1, fix, "the primary is down (%s): the backup takes and keeps mail, "
-		    "and will deliver it when the primary is back", reason);
+		drill_tell(d, "delivered", false, -1, fix,
+		    "the primary is down (%s): the backup takes and keeps mail, "
+		    "and will deliver it when the primary is back",
+		    reason);
 	else
-		drill_tell(d, "delivered", false, -1, fix, "the primary has not taken it in %u s, its state is %s%s%s",
-		    d->timeout, state, said[0] != '\0' ? ": " : "", said);
+		drill_tell(d, "delivered", false, -1, fix,
+		    "the primary has not taken it in %u s, its state is %s%s%s", d->timeout, state,
+		    said[0] != '\0' ? ": " : "", said);
 	json_decref(m);
 	free(why);
 	free(fix);
@@ -286,7 +300,8 @@ drill_clean_up(struct drill *d, bool delete)
 		free(why);
 		why = NULL;
 		if ((left = show(d, &why)) != NULL)
-			cli_note("the test message is still in the queue: holdfast queue delete %s", d->queue_id);
+			cli_note("the test message is still in the queue: holdfast queue delete %s",
+			    d->queue_id);
 		json_decref(left);
 	}
 	json_decref(a.line);

@@ -23,15 +23,18 @@ drill_message(struct buf *b, const char *hostname, const char *to, const char *t
 {
 	buf_puts(b, "Date: ");
 	received_date(b, (time_t)now);
-	buf_printf(b, "\r\nFrom: Holdfast drill <postmaster@%s>\r\nTo: <%s>\r\n"
+	buf_printf(b,
+	    "\r\nFrom: Holdfast drill <postmaster@%s>\r\nTo: <%s>\r\n"
 	    "Subject: Test of the backup MX %s (holdfast drill), please ignore\r\n"
 	    "Message-ID: <drill.%s@%s>\r\n"
-	    "Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: All\r\nPrecedence: bulk\r\n"
+	    "Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: All\r\nPrecedence: "
+	    "bulk\r\n"
 	    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n"
 	    "This message was sent by `holdfast drill' on %s.\r\n\r\n"
 	    "It has shown that this host, a backup MX, takes mail, keeps it, and hands it to\r\n"
 	    "the primary. It was held for some seconds on purpose. Nothing need be done about\r\n"
-	    "it; delete it.\r\n", hostname, to, hostname, token, hostname, hostname);
+	    "it; delete it.\r\n",
+	    hostname, to, hostname, token, hostname, hostname);
 }
 
 static void
@@ -40,14 +43,15 @@ refused(const struct drill *d, const char *stage, const struct wire_reply *r)
 	const char *fix = "holdfast doctor; the log of the MTA says more";
 
 	if (r->code / 100 == 4 && strcmp(stage, "RCPT") != 0)
-		fix = setup_has_systemd() ? "systemctl status " MILTER_UNIT "; holdfast doctor milter-socket"
-		    : "holdfast doctor milter-socket";
+		fix = setup_has_systemd() ? "systemctl status " MILTER_UNIT
+					    "; holdfast doctor milter-socket"
+					  : "holdfast doctor milter-socket";
 	else if (strstr(buf_str(&r->text), "elay") != NULL)
 		fix = "holdfast doctor relay-domains";
 	else if (r->code / 100 == 4)
 		fix = "holdfast doctor daemons milter-socket recipients";
-	drill_tell(d, "smtp", false, -1, fix, "the MTA answers %s with %d %s%s%s", stage, r->code, r->dsn,
-	    r->dsn[0] != '\0' ? " " : "", buf_str(&r->text));
+	drill_tell(d, "smtp", false, -1, fix, "the MTA answers %s with %d %s%s%s", stage, r->code,
+	    r->dsn, r->dsn[0] != '\0' ? " " : "", buf_str(&r->text));
 }
 
 /* The transaction up to its 250; false: told. */
@@ -64,7 +68,8 @@ transaction(struct drill *d, struct talk *t, const struct talk_offers *o)
 
 	if (code == 250) {
 		stage = "RCPT";
-		code = talk_command(t, &r, &why, "RCPT TO:<%s>%s", d->to, dsn ? " NOTIFY=NEVER" : "");
+		code =
+		    talk_command(t, &r, &why, "RCPT TO:<%s>%s", d->to, dsn ? " NOTIFY=NEVER" : "");
 	}
 	if (code / 100 == 2) {
 		stage = "DATA";
@@ -76,12 +81,14 @@ transaction(struct drill *d, struct talk *t, const struct talk_offers *o)
 		code = talk_data(t, message.data, message.len, &r, &why);
 	}
 	if (code == -1)
-		drill_tell(d, "smtp", false, -1, "the log of the MTA says more", "at %s: %s", stage, why);
+		drill_tell(
+		    d, "smtp", false, -1, "the log of the MTA says more", "at %s: %s", stage, why);
 	else if (code != 250)
 		refused(d, stage, &r);
 	else {
 		d->accepted = clock_wall_ms();
-		d->mta_said = xasprintf("%d %s%s%s", code, r.dsn, r.dsn[0] != '\0' ? " " : "", buf_str(&r.text));
+		d->mta_said = xasprintf(
+		    "%d %s%s%s", code, r.dsn, r.dsn[0] != '\0' ? " " : "", buf_str(&r.text));
 		d->mta_said[strcspn(d->mta_said, "\n")] = '\0';
 	}
 	buf_free(&message);
@@ -129,12 +136,13 @@ drill_send(struct drill *d)
 		t = talk_connect(&a[i], d->smtp.port, deadline, &why);
 	}
 	if (t == NULL)
-		drill_tell(d, "smtp", false, -1, "holdfast doctor port25", "nobody takes mail at %s: %s", where, why);
+		drill_tell(d, "smtp", false, -1, "holdfast doctor port25",
+		    "nobody takes mail at %s: %s", where, why);
 	else
 		good = converse(d, t);
 	if (good)
-		drill_tell(d, "smtp", true, (double)(d->accepted - d->begun) / 1000, NULL, "%s took it: %s", where,
-		    d->mta_said);
+		drill_tell(d, "smtp", true, (double)(d->accepted - d->begun) / 1000, NULL,
+		    "%s took it: %s", where, d->mta_said);
 	talk_quit(&t);
 	free(why);
 	free(where);

@@ -26,8 +26,8 @@ struct file_owner {
 
 enum file_found { FILE_THERE, FILE_NONE, FILE_BAD };
 
-/* The bytes are appended. FILE_BAD: *why (caller frees) says why: a link, no regular file, … owner may
- * be NULL. */
+/* The bytes are appended. FILE_BAD: *why (caller frees) says why: a link, no regular file, … owner
+ * may be NULL. */
 enum file_found	 file_read(const char *path, struct buf *, struct file_owner *owner, char **why);
 /* 0, or -1 with *why and the old file as it was. */
 int		 file_write(const char *path, const void *data, size_t, const struct file_owner *,

@@ -26,7 +26,7 @@ libcli_a_SOURCES += common/cli/doctor.c common/cli/doctor.h common/cli/doctor_ce
 	common/cli/doctor_disk.c common/cli/doctor_dns.c common/cli/doctor_dns.h common/cli/doctor_facts.c \
 	common/cli/doctor_mta.c common/cli/doctor_mx.c common/cli/doctor_name.c common/cli/doctor_primary.c \
 	common/cli/doctor_relay.c common/cli/doctor_self.c common/cli/doctor_sockets.c common/cli/doctor_state.c \
-	common/cli/doctor_sts.c common/cli/doctor_tlsa.c common/cli/talk.c common/cli/talk.h \
+	common/cli/doctor_sts.c common/cli/doctor_table.c common/cli/doctor_tlsa.c common/cli/talk.c common/cli/talk.h \
 	common/cli/talk_names.c common/cli/talk_private.h common/cli/talk_tls.c
 nodist_libcli_a_SOURCES = common/cli/holdfast_conf.h common/cli/sendmail_m4.h
 BUILT_SOURCES += common/cli/sendmail_m4.h

@@ -34,11 +34,12 @@ struct plan_step {
 	/* files and folders */
 	char		*path;
 	bool		 existed;
-	char		*made_of;	/* NULL, or the file of the plan that a program made it of: told in a
-					 * line, not shown, and taken back with that file */
+	char *made_of; /* NULL, or the file of the plan that a program made it of: told in a
+			* line, not shown, and taken back with that file */
 	struct buf	 before, after;	/* of files */
 	struct file_owner owner_before, owner;
-	/* programs; any may be empty: nothing is run then. guard: whether undo makes sense, by its exit status.
+	/* programs; any may be empty: nothing is run then. guard: whether undo makes sense, by its
+	 * exit status.
 	 * "@stop SOCKET", "@wait SOCKET", "@hangup PIDFILE": ours, see setup_daemons.h. */
 	struct words	 argv, undo, guard;
 	/* functions: 0, or -1 with *why; undo_call (may be NULL) only when a later step fails */
@@ -57,8 +58,9 @@ struct plan {
 
 /* --- making one ---------------------------------------------------------- */
 /*
- * What is there now is read here; what cannot be read is a problem of the plan. NULL: no step. The owner is
- * for a new file; one that is there keeps its own. The step is lent until the next one is added.
+ * What is there now is read here; what cannot be read is a problem of the plan. NULL: no step. The
+ * owner is for a new file; one that is there keeps its own. The step is lent until the next one is
+ * added.
  */
 struct plan_step *plan_file(struct plan *, const char *path, const char *text, size_t,
 	    const struct file_owner *, const char *what);
@@ -87,8 +89,9 @@ char	*plan_diff(const char *path, const struct buf *before, const struct buf *af
  */
 int	plan_apply(struct plan *, struct record *, char **why);
 /*
- * Takes back what was done, last step first. A file that was changed since is left alone, with what was made
- * of it. What was not or could not be taken back is told in words, what was done in `did' (may be NULL).
+ * Takes back what was done, last step first. A file that was changed since is left alone, with what
+ * was made of it. What was not or could not be taken back is told in words, what was done in `did'
+ * (may be NULL).
  */
 void	plan_take_back(struct plan *, struct words *left, struct words *did);
 

@@ -94,7 +94,8 @@ plan_apply(struct plan *p, struct record *r, char **why)
 	char *reason = NULL, *more;
 
 	for (size_t i = 0; i < p->n; i++) {
-		/* Known before it happens: what is half done can be taken back by --undo even if we die. */
+		/* Known before it happens: what is half done can be taken back by --undo even if we
+		 * die. */
 		p->step[i].done = true;
 		if (record_save(r, p, "applying", &reason) == 0 &&
 		    carry_out(&p->step[i], &reason) == 0)
@@ -143,8 +144,8 @@ tell_by_hand(const struct plan_step *s, struct words *left)
 		bool head = strncmp(p, "+++", 3) == 0 || strncmp(p, "---", 3) == 0;
 
 		if (!head && (p[0] == '+' || p[0] == '-'))
-			buf_printf(&b, "\n    %s %.*s", p[0] == '+' ? "remove  " : "put back", (int)len - 1,
-			    p + 1);
+			buf_printf(&b, "\n    %s %.*s", p[0] == '+' ? "remove  " : "put back",
+			    (int)len - 1, p + 1);
 		p += len + (p[len] == '\n');
 	}
 	tell(left, "%s was changed since and is left alone; by hand:%s", s->path, buf_str(&b));

@@ -142,7 +142,8 @@ print_step(const struct cli *c, const struct plan_step *s)
 		break;
 	case PLAN_DIR:
 		text = owner_words(&s->owner);
-		(void)printf("%s %s (%s)\n", s->existed ? "change" : "make  ", out_safe(s->path), text);
+		(void)printf(
+		    "%s %s (%s)\n", s->existed ? "change" : "make  ", out_safe(s->path), text);
 		break;
 	case PLAN_RUN:
 		if (s->argv.n == 0)

@@ -72,8 +72,8 @@ read_all(struct postfix *p, const char *text)
 	while ((line = next_line(&text)) != NULL) {
 		if ((value = split_setting(line)) != NULL) {
 			p->param = xrealloc(p->param, p->n + 1, sizeof(*p->param));
-			p->param[p->n++] = (struct postfix_param){ xstrdup(line), xstrdup(value), NULL,
-				false };
+			p->param[p->n++] =
+			    (struct postfix_param){xstrdup(line), xstrdup(value), NULL, false};
 		}
 		free(line);
 	}
@@ -253,7 +253,8 @@ is_port25(const struct words *f)
 {
 	const char *colon = strrchr(f->v[0], ':'), *port = colon != NULL ? colon + 1 : f->v[0];
 
-	return strcmp(f->v[1], "inet") == 0 && (strcmp(port, "smtp") == 0 || strcmp(port, "25") == 0);
+	return strcmp(f->v[1], "inet") == 0 &&
+	       (strcmp(port, "smtp") == 0 || strcmp(port, "25") == 0);
 }
 
 /* Fields of the n-th service; to be cleared. */

@@ -34,8 +34,8 @@ struct postfix {
 /* NULL and *why when postconf fails. */
 struct postfix	*postfix_read(const char *dir, char **why);
 /* From what postconf, postconf -n, -x, -m, -M and -P print. */
-struct postfix	*postfix_parse(const char *dir, const char *all, const char *set, const char *expanded,
-		    const char *types, const char *services, const char *overrides);
+struct postfix *postfix_parse(const char *dir, const char *all, const char *set,
+    const char *expanded, const char *types, const char *services, const char *overrides);
 void		 postfix_free(struct postfix **);
 
 /* "" and false for what this version does not have. Lend. */
@@ -52,7 +52,8 @@ bool		 postfix_listens(const struct postfix *, bool *chrooted);
 bool		 postfix_chrooted(const struct postfix *, const char *service);	/* "lmtp" */
 
 /* --- what it means ------------------------------------------------------- */
-/* The socket of an element of smtpd_milters: "unix:x" of "{ unix:x, default_action=y }". Caller frees. */
+/* The socket of an element of smtpd_milters: "unix:x" of "{ unix:x, default_action=y }". Caller
+ * frees. */
 char		*postfix_milter_name(const char *word);
 
 enum postfix_guard {
@@ -63,8 +64,8 @@ enum postfix_guard {
 enum postfix_guard postfix_relay_guard(const struct postfix *, const char **why);
 
 /*
- * Where this Postfix would put mail for a domain by itself: the name of the parameter that has it, NULL none.
- * lookup(arg, table, key): is the key in that table ("hash:/etc/postfix/virtual")?
+ * Where this Postfix would put mail for a domain by itself: the name of the parameter that has it,
+ * NULL none. lookup(arg, table, key): is the key in that table ("hash:/etc/postfix/virtual")?
  */
 const char	*postfix_own_domain(const struct postfix *, const char *domain,
 		    bool (*lookup)(void *, const char *, const char *), void *arg);

@@ -35,8 +35,8 @@ postfix_milter_name(const char *word)
 static enum postfix_guard
 judge(const char *list)
 {
-	static const char *const stops[] = { "reject_unauth_destination", "defer_unauth_destination",
-		"reject", "defer" };
+	static const char *const stops[] = {
+	    "reject_unauth_destination", "defer_unauth_destination", "reject", "defer"};
 	enum postfix_guard guard = GUARD_NONE;
 	struct words w;
 

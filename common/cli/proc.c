@@ -34,7 +34,8 @@ proc_words(const char *const *argv)
 	struct buf b = BUF_INIT;
 
 	for (size_t i = 0; argv[i] != NULL; i++) {
-		bool plain = argv[i][0] != '\0' && strpbrk(argv[i], " \t\n'\"$`\\*?;&|<>(){}#~") == NULL;
+		bool plain =
+		    argv[i][0] != '\0' && strpbrk(argv[i], " \t\n'\"$`\\*?;&|<>(){}#~") == NULL;
 
 		buf_printf(&b, "%s%s%s%s", i > 0 ? " " : "", plain ? "" : "'", argv[i],
 		    plain ? "" : "'");
@@ -193,7 +194,8 @@ tell(struct proc *p, int wstatus, bool late, unsigned seconds)
 	if (late)
 		p->why = xasprintf("%s: no end after %u s, killed%s", p->argv[0], seconds, said);
 	else if (WIFSIGNALED(wstatus))
-		p->why = xasprintf("%s: killed by signal %d%s", p->argv[0], WTERMSIG(wstatus), said);
+		p->why =
+		    xasprintf("%s: killed by signal %d%s", p->argv[0], WTERMSIG(wstatus), said);
 	else if (WEXITSTATUS(wstatus) != 0) {
 		char *words = proc_words(p->argv);
 

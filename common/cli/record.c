@@ -67,7 +67,8 @@ check_all(const char *all, char **why)
 		return file_make_dir(all, private_owner(0700), why);
 	if (is.uid == geteuid() && (is.mode & 022) == 0)
 		return 0;
-	*why = xasprintf("%s belongs to somebody else, or others may write there: move it away", all);
+	*why =
+	    xasprintf("%s belongs to somebody else, or others may write there: move it away", all);
 	return -1;
 }
 
@@ -94,7 +95,8 @@ record_new(const char *all, const char *mta, char **why)
 		return NULL;
 	(void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H-%M-%SZ", gmtime_r(&now, &tm));
 	for (int i = 0; i < 100; i++) {
-		folder = i == 0 ? xasprintf("%s/%s", all, stamp) : xasprintf("%s/%s-%02d", all, stamp, i);
+		folder = i == 0 ? xasprintf("%s/%s", all, stamp)
+				: xasprintf("%s/%s-%02d", all, stamp, i);
 		if (mkdir(folder, 0700) == 0)
 			break;
 		*why = xasprintf("%s: %s", folder, strerror(errno));
@@ -136,10 +138,10 @@ owner_json(const struct file_owner *o)
 static json_t *
 step_json(const struct plan_step *s)
 {
-	json_t *o = json_pack("{s:s,s:s,s:b,s:b,s:o,s:o,s:o,s:o,s:o}", "kind", kinds[s->kind], "what",
-	    s->what, "done", s->done, "existed", s->existed, "argv", words_json(&s->argv), "undo",
-	    words_json(&s->undo), "guard", words_json(&s->guard), "owner_before", owner_json(&s->owner_before), "owner",
-	    owner_json(&s->owner));
+	json_t *o = json_pack("{s:s,s:s,s:b,s:b,s:o,s:o,s:o,s:o,s:o}", "kind", kinds[s->kind],
+	    "what", s->what, "done", s->done, "existed", s->existed, "argv", words_json(&s->argv),
+	    "undo", words_json(&s->undo), "guard", words_json(&s->guard), "owner_before",
+	    owner_json(&s->owner_before), "owner", owner_json(&s->owner));
 
 	if (s->path != NULL)
 		json_object_set_new(o, "path", json_string(s->path));
@@ -161,8 +163,11 @@ copy_files(struct record *r, const struct plan *p, char **why)
 			continue;
 		before = xasprintf("%zu.before", i);
 		after = xasprintf("%zu.after", i);
-		rc = (s->existed && write_private(r, before, s->before.data, s->before.len, why) == -1) ||
-		    write_private(r, after, s->after.data, s->after.len, why) == -1 ? -1 : 0;
+		rc = (s->existed &&
+			 write_private(r, before, s->before.data, s->before.len, why) == -1) ||
+			     write_private(r, after, s->after.data, s->after.len, why) == -1
+			 ? -1
+			 : 0;
 		free(before);
 		free(after);
 		if (rc == -1)

@@ -19,7 +19,8 @@ struct record	*record_new(const char *all, const char *mta, char **why);
 /* state: "applying", "done", "rolled back", "undone". 0 or -1 with *why. */
 int		 record_save(struct record *, const struct plan *, const char *state, char **why);
 
-/* The last that was not taken back, with its plan. NULL: *why; there is none (*none) or it cannot be read. */
+/* The last that was not taken back, with its plan. NULL: *why; there is none (*none) or it cannot
+ * be read. */
 struct record	*record_last(const char *all, struct plan *, bool *none, char **why);
 const char	*record_mta(const struct record *);
 const char	*record_folder(const struct record *);

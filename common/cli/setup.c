@@ -61,11 +61,14 @@ read_domains(struct setup *s)
 		const char *eq = strchr(file.v[i], '='), *path = eq != NULL ? eq + 1 : file.v[i];
 		size_t k = 0;
 
-		while (k < name.n && (eq == NULL ? name.n > 1 : strlen(name.v[k]) != (size_t)(eq - file.v[i])
-		    || strncasecmp(name.v[k], file.v[i], (size_t)(eq - file.v[i])) != 0))
+		while (k < name.n && (eq == NULL ? name.n > 1
+						 : strlen(name.v[k]) != (size_t)(eq - file.v[i]) ||
+						       strncasecmp(name.v[k], file.v[i],
+							   (size_t)(eq - file.v[i])) != 0))
 			k++;
 		if (k == name.n)
-			status = cli_usage(c, "--recipients-file %s: of which --domain? NAME=FILE says it",
+			status = cli_usage(c,
+			    "--recipients-file %s: of which --domain? NAME=FILE says it",
 			    file.v[i]);
 		else
 			s->domain[k].file = xstrdup(path);
@@ -82,11 +85,13 @@ check_options(const struct setup *s)
 
 	if (recipients != NULL && strcmp(recipients, "list") != 0 &&
 	    strcmp(recipients, "verify") != 0 && strcmp(recipients, "any") != 0)
-		return cli_usage(s->cli, "--recipients: `%s' is not list, verify or any", recipients);
+		return cli_usage(
+		    s->cli, "--recipients: `%s' is not list, verify or any", recipients);
 	if (s->ndomains == 0 && (cli_option(s->cli, "primary") != NULL || recipients != NULL))
 		return cli_usage(s->cli, "--primary and --recipients say something of a --domain");
 	if (!s->dry_run && geteuid() != 0)
-		return cli_fail(EX_NOPERM, "only root may change the configuration of a mail server; "
+		return cli_fail(EX_NOPERM,
+		    "only root may change the configuration of a mail server; "
 		    "--dry-run shows what would be changed");
 	return EX_OK;
 }
@@ -123,7 +128,8 @@ plan_group(const struct setup *s, struct holdfast_wish *w, struct plan *plan)
 }
 
 static void
-plan_postfix(struct setup *s, const struct conf *conf, const struct words *domains, struct plan *plan)
+plan_postfix(
+    struct setup *s, const struct conf *conf, const struct words *domains, struct plan *plan)
 {
 	const char *queue = postfix_expanded(s->postfix, "queue_directory");
 	struct postfix_wish w = { .rules_db = xstrdup(conf->rules_db),
@@ -166,7 +172,8 @@ make_plan(struct setup *s, struct conf **old, struct conf **conf, struct plan *p
 	size_t before;
 
 	if (s->mta == MTA_POSTFIX)
-		socket_dir = xasprintf("%s/holdfast", postfix_expanded(s->postfix, "queue_directory"));
+		socket_dir =
+		    xasprintf("%s/holdfast", postfix_expanded(s->postfix, "queue_directory"));
 	else if (s->mta == MTA_SENDMAIL)
 		socket_dir = xstrdup(SENDMAIL_SOCKETS);
 	w.socket_dir = socket_dir;
@@ -181,15 +188,18 @@ make_plan(struct setup *s, struct conf **old, struct conf **conf, struct plan *p
 	setup_places_plan(&w, *conf, &units, plan);
 	setup_rules_plan(*conf, s->domain, s->ndomains, &domains, plan);
 	if (domains.n == 0)
-		plan_problem(plan, "there is no domain to be backup MX for: --domain NAME --primary HOST");
+		plan_problem(
+		    plan, "there is no domain to be backup MX for: --domain NAME --primary HOST");
 	setup_daemons_plan(*old, *conf, s->cli->conf_path, changed || units, s->start, plan);
 	if (s->mta == MTA_POSTFIX)
 		plan_postfix(s, *conf, &domains, plan);
 	else if (s->mta == MTA_SENDMAIL)
 		plan_sendmail(s, *conf, &domains, plan);
 	if (strchr((*conf)->hostname, '.') == NULL)
-		plan_note(plan, "this host's name is %s, without a domain: others will not like that "
-		    "(hostname in %s)", (*conf)->hostname, s->cli->conf_path);
+		plan_note(plan,
+		    "this host's name is %s, without a domain: others will not like that "
+		    "(hostname in %s)",
+		    (*conf)->hostname, s->cli->conf_path);
 done:
 	words_clear(&domains);
 	free(socket_dir);
@@ -278,7 +288,8 @@ proceed(struct setup *s, struct plan *plan)
 		return tell_end(s->cli, "dry run: nothing was changed", NULL);
 	(void)fflush(stdout);
 	if (!s->yes && !cli_confirm("Make these changes?"))
-		return cli_usage(s->cli, "nothing was changed; --yes to change it without being asked");
+		return cli_usage(
+		    s->cli, "nothing was changed; --yes to change it without being asked");
 	return apply(s, plan);
 }
 
@@ -290,8 +301,8 @@ set_up(struct setup *s)
 	int status;
 
 	memset(&plan, 0, sizeof(plan));
-	if ((status = setup_find_mta(s, cli_option(s->cli, "mta"), cli_option(s->cli, "mta-config"))) !=
-	    EX_OK)
+	if ((status = setup_find_mta(
+		 s, cli_option(s->cli, "mta"), cli_option(s->cli, "mta-config"))) != EX_OK)
 		return status;
 	find_hostname(s);
 	if ((status = setup_ask(s)) == EX_OK) {

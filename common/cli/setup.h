@@ -37,7 +37,8 @@ const char *setup_mta_name(enum setup_mta);
 /* --- setup_ask.c --------------------------------------------------------- */
 /* Asks for what the options leave open, when there is somebody to ask. EX_OK, or told. */
 int	setup_ask(struct setup *);
-/* The best mail server of a domain by its MX that is not this host; NULL: not known. Caller frees. */
+/* The best mail server of a domain by its MX that is not this host; NULL: not known. Caller frees.
+ */
 char	*setup_find_primary(const char *domain, const char *hostname, const char *resolver);
 
 /* --- setup_undo.c -------------------------------------------------------- */

@@ -129,8 +129,8 @@ ask_primary(const struct setup *s, struct setup_domain *d)
 		good = d->primary[0] != '\0' && rules_route_parse(d->primary, &route, &why) == 0;
 		rules_route_clear(&route);
 		if (!good) {
-			(void)fprintf(stderr, "  that is not a primary%s%s\n", why != NULL ? ": " : "",
-			    why != NULL ? why : "");
+			(void)fprintf(stderr, "  that is not a primary%s%s\n",
+			    why != NULL ? ": " : "", why != NULL ? why : "");
 			free(d->primary);
 			d->primary = NULL;
 		}
@@ -145,7 +145,8 @@ ask_recipients(struct setup_domain *d)
 {
 	char *answer = NULL;
 
-	(void)fprintf(stderr, "Whom does it know there? `list': only who is on a list that you import\n"
+	(void)fprintf(stderr,
+	    "Whom does it know there? `list': only who is on a list that you import\n"
 	    "  (as strict as the primary: best), `verify', or `any': everybody.\n");
 	do {
 		free(answer);
@@ -157,7 +158,8 @@ ask_recipients(struct setup_domain *d)
 	if (strcmp(answer, "list") != 0)
 		return EX_OK;
 	for (;;) {
-		if ((answer = ask("File with the list, one address a line (empty: later)", NULL)) == NULL)
+		if ((answer = ask("File with the list, one address a line (empty: later)", NULL)) ==
+		    NULL)
 			return no_answer();
 		if (answer[0] == '\0' || access(answer, R_OK) == 0)
 			break;
@@ -205,7 +207,8 @@ ask_all(struct setup *s, const struct ruleset *set)
 	if (nothing && set != NULL && ruleset_ndomains(set) > 0)
 		return EX_OK;	/* again, for the MTA */
 	if (nothing && !somebody_is_there(s))
-		return cli_usage(s->cli, "--domain NAME --primary HOST are needed where nobody can be "
+		return cli_usage(s->cli,
+		    "--domain NAME --primary HOST are needed where nobody can be "
 		    "asked");
 	if (nothing)
 		status = ask_domain(s);
@@ -225,7 +228,8 @@ setup_ask(struct setup *s)
 	char *why = NULL;
 	int status;
 
-	if (access(s->cli->conf_path, F_OK) == 0 && (conf = conf_load(s->cli->conf_path, &why)) != NULL) {
+	if (access(s->cli->conf_path, F_OK) == 0 &&
+	    (conf = conf_load(s->cli->conf_path, &why)) != NULL) {
 		path = conf->rules_db;
 		if (access(path, F_OK) == 0 && (rules = rules_open(path, &why)) != NULL)
 			set = rules_current(rules);

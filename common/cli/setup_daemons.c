@@ -89,7 +89,8 @@ is_ours(pid_t pid)
 	name = strchr(text, '(');
 	end = strchr(text, ')');
 	return name != NULL && end != NULL && end[1] == ' ' && strchr("ZX", end[2]) == NULL &&
-	    (strncmp(name, "(holdfast-queue", 15) == 0 || strncmp(name, "(holdfast-milte", 15) == 0);
+	       (strncmp(name, "(holdfast-queue", 15) == 0 ||
+		   strncmp(name, "(holdfast-milte", 15) == 0);
 }
 
 static void
@@ -131,8 +132,10 @@ setup_daemon_wait(const char *path, char **why)
 
 	while (setup_listener(path) == 0) {
 		if (clock_mono_ms() >= end) {
-			*why = xasprintf("nobody listens on %s after %d s; the log says why (journalctl -t "
-			    "holdfast/queued -t holdfast/milter)", path, WAIT_SECONDS);
+			*why = xasprintf(
+			    "nobody listens on %s after %d s; the log says why (journalctl -t "
+			    "holdfast/queued -t holdfast/milter)",
+			    path, WAIT_SECONDS);
 			return false;
 		}
 		nap();
@@ -221,8 +224,8 @@ units(const struct conf *conf, bool changed, bool start, struct plan *plan)
 
 /* was: the socket that one which runs may listen on. */
 static void
-direct_one(const char *program, const char *conf_path, const char *was, const char *path, bool changed,
-    struct plan *plan)
+direct_one(const char *program, const char *conf_path, const char *was, const char *path,
+    bool changed, struct plan *plan)
 {
 	char *found = proc_find_own(program), *what = xasprintf("%s starts", program);
 	const char *start[] = { found, "-c", conf_path, NULL }, *stop[] = { "@stop", path, NULL };
@@ -246,8 +249,8 @@ direct(const struct conf *old, const struct conf *conf, const char *conf_path, b
     bool start, struct plan *plan)
 {
 	if (!start) {
-		plan_note(plan, "to start: holdfast-queued -c %s && holdfast-milter -c %s", conf_path,
-		    conf_path);
+		plan_note(plan, "to start: holdfast-queued -c %s && holdfast-milter -c %s",
+		    conf_path, conf_path);
 		return;
 	}
 	direct_one("holdfast-queued", conf_path, old->control_socket, conf->control_socket, changed,

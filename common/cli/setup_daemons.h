@@ -28,11 +28,12 @@ bool	 setup_daemon_hangup(const char *pid_file, char **why);
 pid_t	 setup_pid_of(const char *pid_file);
 /* Waits until somebody listens there. False: *why. */
 bool	 setup_daemon_wait(const char *socket, char **why);
-/* One that runs is left alone unless `changed'; old: the configuration it runs with, NULL: this one. start:
- * false leaves it to the administrator. */
+/* One that runs is left alone unless `changed'; old: the configuration it runs with, NULL: this
+ * one. start: false leaves it to the administrator. */
 void	 setup_daemons_plan(const struct conf *old, const struct conf *, const char *conf_path,
 	    bool changed, bool start, struct plan *);
-/* Comes before files of units and configuration are changed: see marker() in setup_postfix_plan.c. */
+/* Comes before files of units and configuration are changed: see marker() in setup_postfix_plan.c.
+ */
 void	 setup_daemons_marker(struct plan *);
 
 #endif

@@ -114,12 +114,14 @@ set_sockets(const struct holdfast_wish *w, const struct conf *now, struct buf *t
 	if (w->socket_dir == NULL)
 		return;
 	if (!is_reachable(&now->milter_listen, w->socket_dir)) {
-		value = xasprintf("unix:%s/%smilter.sock", w->socket_dir, w->postfix ? "" : "milter/");
+		value =
+		    xasprintf("unix:%s/%smilter.sock", w->socket_dir, w->postfix ? "" : "milter/");
 		setup_conf_set(text, "milter_listen", value);
 		free(value);
 	}
 	if (!is_reachable(&now->lmtp_listen.v[0], w->socket_dir)) {
-		value = xasprintf("unix:%s/%squeued.sock", w->socket_dir, w->postfix ? "" : "queued/");
+		value =
+		    xasprintf("unix:%s/%squeued.sock", w->socket_dir, w->postfix ? "" : "queued/");
 		setup_conf_set(text, "lmtp_listen", value);
 		free(value);
 	}
@@ -195,8 +197,10 @@ find_user(const char *name, uid_t *uid, gid_t *gid, struct plan *plan)
 	const struct passwd *pw = getpwnam(name);
 
 	if (pw == NULL) {
-		plan_problem(plan, "there is no user %s: useradd --system --user-group --home-dir / "
-		    "--shell /usr/sbin/nologin %s", name, name);
+		plan_problem(plan,
+		    "there is no user %s: useradd --system --user-group --home-dir / "
+		    "--shell /usr/sbin/nologin %s",
+		    name, name);
 		return false;
 	}
 	*uid = pw->pw_uid;
@@ -267,10 +271,12 @@ plan_tmpfiles(const struct holdfast_wish *w, const struct conf *conf, struct pla
 	if (w->postfix)
 		buf_printf(&b, "d %s 2770 %s %s\n", w->socket_dir, conf->queue_user, w->mta_group);
 	else
-		buf_printf(&b, "d %s 0755 root root\nd %s/queued 0750 %s %s\nd %s/milter 0750 %s %s\n",
-		    w->socket_dir, w->socket_dir, conf->queue_user, conf->milter_user, w->socket_dir,
-		    conf->milter_user, conf->milter_user);
-	plan_text(plan, "/etc/tmpfiles.d/holdfast-mta.conf", &b, "the folder is there after a boot");
+		buf_printf(&b,
+		    "d %s 0755 root root\nd %s/queued 0750 %s %s\nd %s/milter 0750 %s %s\n",
+		    w->socket_dir, w->socket_dir, conf->queue_user, conf->milter_user,
+		    w->socket_dir, conf->milter_user, conf->milter_user);
+	plan_text(
+	    plan, "/etc/tmpfiles.d/holdfast-mta.conf", &b, "the folder is there after a boot");
 	buf_free(&b);
 }
 
@@ -297,7 +303,8 @@ plan_drop_in(const struct holdfast_wish *w, const char *unit, struct plan *plan)
 	char *path = xasprintf("/etc/systemd/system/%s.d/mta.conf", unit);
 	struct buf b = BUF_INIT;
 
-	buf_printf(&b, "# Written by `holdfast setup': the MTA finds the socket in %s.\n[Service]\n",
+	buf_printf(&b,
+	    "# Written by `holdfast setup': the MTA finds the socket in %s.\n[Service]\n",
 	    w->socket_dir);
 	if (w->postfix)
 		buf_printf(&b, "SupplementaryGroups=%s\n", w->mta_group);
@@ -305,8 +312,10 @@ plan_drop_in(const struct holdfast_wish *w, const char *unit, struct plan *plan)
 	if (has_unit(unit))
 		plan_text(plan, path, &b, "the daemon may make its socket there");
 	else if (setup_has_systemd())
-		plan_problem(plan, "there is no unit %s: install Holdfast's package, or its units from "
-		    "packaging/systemd", unit);
+		plan_problem(plan,
+		    "there is no unit %s: install Holdfast's package, or its units from "
+		    "packaging/systemd",
+		    unit);
 	buf_free(&b);
 	free(path);
 }
@@ -339,8 +348,8 @@ setup_places_plan(const struct holdfast_wish *w, const struct conf *conf, bool *
 		return;
 	plan_missing(conf->rules_db, 01775, who.queue, who.milter_group, "rules and queue", plan);
 	plan_missing(conf->queue_db, 0700, who.queue, who.queue_group, "the queue", plan);
-	plan_missing(conf->control_socket, 0755, who.queue, who.queue_group, "the operator's socket",
-	    plan);
+	plan_missing(
+	    conf->control_socket, 0755, who.queue, who.queue_group, "the operator's socket", plan);
 	if (w->socket_dir == NULL)
 		return;
 	plan_sockets(w, &who, plan);

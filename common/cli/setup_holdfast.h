@@ -18,19 +18,19 @@ struct plan;
 struct holdfast_wish {
 	const char	*conf_path;
 	const char	*hostname;	/* for a new holdfast.conf */
-	const char	*socket_dir;	/* where the MTA finds our sockets; NULL: wherever they are */
+	const char *socket_dir; /* where the MTA finds our sockets; NULL: wherever they are */
 	bool		 postfix;	/* its group must get in, else root does */
 	gid_t		 mta_gid;
 	const char	*mta_group;	/* its name */
 };
 
-/* The text of holdfast.conf with a key set: its line replaced, its commented line uncommented, or a new
- * line. Pure. */
+/* The text of holdfast.conf with a key set: its line replaced, its commented line uncommented, or a
+ * new line. Pure. */
 void	 setup_conf_set(struct buf *text, const char *key, const char *value);
 
 /*
- * Reads or makes holdfast.conf: *old is what is in force (NULL: there is none), the result what will be.
- * NULL: it is a problem of the plan.
+ * Reads or makes holdfast.conf: *old is what is in force (NULL: there is none), the result what
+ * will be. NULL: it is a problem of the plan.
  */
 struct conf *setup_conf_plan(const struct holdfast_wish *, struct conf **old, struct plan *);
 /* Folders, tmpfiles, drop-ins of the units. *changed: the daemons must be restarted for it. */

@@ -66,10 +66,14 @@ found(struct setup *s, const char *dir)
 	char *why = NULL;
 
 	free(s->mta_dir);
-	s->mta_dir = xstrdup(dir != NULL ? dir : s->mta == MTA_POSTFIX ? POSTFIX_DIR : SENDMAIL_DIR);
+	s->mta_dir = xstrdup(dir != NULL	     ? dir
+			     : s->mta == MTA_POSTFIX ? POSTFIX_DIR
+						     : SENDMAIL_DIR);
 	if (s->mta == MTA_POSTFIX && !has_file(s->mta_dir, "main.cf"))
-		return cli_fail(EX_CONFIG, "%s/main.cf is not there: give Postfix a configuration first "
-		    "(Debian: dpkg-reconfigure postfix)", s->mta_dir);
+		return cli_fail(EX_CONFIG,
+		    "%s/main.cf is not there: give Postfix a configuration first "
+		    "(Debian: dpkg-reconfigure postfix)",
+		    s->mta_dir);
 	if (s->mta == MTA_SENDMAIL && !has_file(s->mta_dir, "sendmail.mc"))
 		return cli_fail(EX_CONFIG, "%s/sendmail.mc is not there", s->mta_dir);
 	if (s->mta == MTA_POSTFIX && (s->postfix = postfix_read(s->mta_dir, &why)) == NULL) {
@@ -90,7 +94,8 @@ setup_find_mta(struct setup *s, const char *option, const char *dir)
 	if (option == NULL) {
 		s->mta = look(dir, &several);
 		if (several)
-			return cli_usage(s->cli, "both Postfix and Sendmail are here: --mta postfix or "
+			return cli_usage(s->cli,
+			    "both Postfix and Sendmail are here: --mta postfix or "
 			    "--mta sendmail");
 		if (s->mta == MTA_NONE && has_program("postconf"))
 			s->mta = MTA_POSTFIX;	/* says what is missing */
@@ -103,7 +108,8 @@ setup_find_mta(struct setup *s, const char *option, const char *dir)
 	if (s->mta != MTA_NONE)
 		return found(s, dir);
 	if (option == NULL)
-		return cli_fail(EX_CONFIG, "there is neither Postfix nor Sendmail here; --mta none sets up "
+		return cli_fail(EX_CONFIG,
+		    "there is neither Postfix nor Sendmail here; --mta none sets up "
 		    "Holdfast alone");
 	return EX_OK;
 }

@@ -190,8 +190,10 @@ decide_conflicts(const struct deciding *x)
 		const char *where = postfix_own_domain(x->p, domain, x->lookup, x->arg);
 
 		if (where != NULL)
-			plan_problem(x->plan, "%s is in Postfix's %s: its mail would be delivered here and "
-			    "never reach the primary; take it out of %s first", domain, where, where);
+			plan_problem(x->plan,
+			    "%s is in Postfix's %s: its mail would be delivered here and "
+			    "never reach the primary; take it out of %s first",
+			    domain, where, where);
 	}
 }
 
@@ -219,8 +221,8 @@ to_front(struct words *w, const char *word)
 }
 
 /*
- * By what Postfix brings the mail that it queued itself. relay_transport is for all that it relays: where that is
- * somebody else's too, a table names our domains.
+ * By what Postfix brings the mail that it queued itself. relay_transport is for all that it relays:
+ * where that is somebody else's too, a table names our domains.
  */
 static void
 decide_transport(const struct deciding *x, bool others)
@@ -297,8 +299,10 @@ decide_lmtp(const struct deciding *x)
 	set(x, "lmtp_send_xforward_command", "yes");
 	if (n != 0 && n < LMTP_AT_ONCE) {
 		if (postfix_is_set(x->p, "lmtp_destination_concurrency_limit"))
-			plan_note(x->plan, "lmtp_destination_concurrency_limit = %lld: mail that Postfix "
-			    "queued itself is handed over slowly", n);
+			plan_note(x->plan,
+			    "lmtp_destination_concurrency_limit = %lld: mail that Postfix "
+			    "queued itself is handed over slowly",
+			    n);
 		else
 			set_number(x, "lmtp_destination_concurrency_limit", LMTP_AT_ONCE);
 	}
@@ -372,11 +376,14 @@ look_at_master(const struct deciding *x)
 		char *milter = own != NULL ? strstr(own, x->wish->milter) : NULL;
 
 		if (own != NULL && milter == NULL && i != 2)
-			plan_note(x->plan, "master.cf gives the server of port 25 its own %s (%s): what "
-			    "main.cf says does not count there", ours[i], own);
+			plan_note(x->plan,
+			    "master.cf gives the server of port 25 its own %s (%s): what "
+			    "main.cf says does not count there",
+			    ours[i], own);
 	}
 	if (!postfix_listens(x->p, &chrooted))
-		plan_note(x->plan, "master.cf has no server on port 25: no mail comes in from outside");
+		plan_note(
+		    x->plan, "master.cf has no server on port 25: no mail comes in from outside");
 	if (strcmp(postfix_expanded(x->p, "inet_interfaces"), "loopback-only") == 0 ||
 	    strcmp(postfix_expanded(x->p, "inet_interfaces"), "localhost") == 0)
 		plan_note(x->plan, "inet_interfaces = %s: no mail comes in from outside "
@@ -413,8 +420,8 @@ setup_postfix_socket(const struct endpoint *e, const char *queue_directory)
 	size_t len = strlen(queue_directory);
 
 	if (e->path == NULL)
-		return xasprintf(strchr(e->host, ':') != NULL ? "inet:[%s]:%u" : "inet:%s:%u", e->host,
-		    (unsigned)e->port);
+		return xasprintf(strchr(e->host, ':') != NULL ? "inet:[%s]:%u" : "inet:%s:%u",
+		    e->host, (unsigned)e->port);
 	if (strncmp(e->path, queue_directory, len) == 0 && e->path[len] == '/')
 		return xasprintf("unix:%s", e->path + len + 1);
 	return xasprintf("unix:%s", e->path);

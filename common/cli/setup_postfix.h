@@ -33,9 +33,9 @@ struct postfix_decision {
 };
 
 /* lookup as in postfix.h. What stands in the way is a problem of the plan, what is odd a note. */
-void	 setup_postfix_decide(const struct postfix *, const struct postfix_wish *,
-	    bool (*lookup)(void *, const char *, const char *), void *arg, struct postfix_decision *,
-	    struct plan *);
+void setup_postfix_decide(const struct postfix *, const struct postfix_wish *,
+    bool (*lookup)(void *, const char *, const char *), void *arg, struct postfix_decision *,
+    struct plan *);
 /* The steps: tables, main.cf, check, reload. reload: false leaves that to the administrator. */
 void	 setup_postfix_plan(struct postfix *, const struct postfix_wish *, bool reload,
 	    struct plan *);

@@ -31,7 +31,8 @@ plan_table(struct plan *plan, const struct postfix *p, const struct postfix_wish
 	if (sqlite)
 		buf_printf(&b, "dbpath = %s\nquery = %s\n", wish->rules_db, query);
 	else {
-		buf_printf(&b, "# Postfix cannot read rules.db here: run `holdfast setup' again when a "
+		buf_printf(&b,
+		    "# Postfix cannot read rules.db here: run `holdfast setup' again when a "
 		    "domain is added.\n");
 		for (size_t i = 0; i < wish->domains.n; i++) {
 			const char *at = strchr(format, '@');

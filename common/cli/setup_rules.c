@@ -135,7 +135,7 @@ static bool
 read_list(struct setup_domain *d, bool exact, struct plan *plan)
 {
 	struct buf text = BUF_INIT;
-	char *why = NULL, *path = realpath(d->file, NULL);	/* a link is no danger when it is read */
+	char *why = NULL, *path = realpath(d->file, NULL); /* a link is no danger when it is read */
 	enum file_found found = path != NULL ? file_read(path, &text, NULL, &why) : FILE_NONE;
 
 	free(path);
@@ -203,15 +203,18 @@ plan_recipients(const struct ruleset *set, const struct rules_domain *is, struct
 
 	if (d->file != NULL && read_list(d, is != NULL && is->case_sensitive, plan)) {
 		if (is == NULL || !same_list(set, is, d->list))
-			call(plan, import_list, d, xasprintf("holdfast recipient import %s %s", d->name,
-			    d->file));
+			call(plan, import_list, d,
+			    xasprintf("holdfast recipient import %s %s", d->name, d->file));
 	} else if (d->file == NULL && by_list &&
-	    (is == NULL || (is->nrecipients == 0 && is->list_time == 0 && is->catch_all[0] == '\0')))
+		   (is == NULL ||
+		       (is->nrecipients == 0 && is->list_time == 0 && is->catch_all[0] == '\0')))
 		plan_note(plan, "%s: no recipients are known yet: everybody is put off (450) until "
 		    "`holdfast recipient import %s FILE'", d->name, d->name);
 	if (d->recipients != NULL && strcmp(d->recipients, "any") == 0)
-		plan_note(plan, "%s: recipients are not checked: mail to nobody is taken, and the primary "
-		    "will refuse it later", d->name);
+		plan_note(plan,
+		    "%s: recipients are not checked: mail to nobody is taken, and the primary "
+		    "will refuse it later",
+		    d->name);
 }
 
 /* No larger mail is taken than the primary takes, if it can be asked now. */
@@ -224,9 +227,11 @@ ask_size(const struct conf *conf, const struct rules_route *route, struct setup_
 	if (size != 0 && size < conf->message_size_limit)
 		d->size_limit = xasprintf("%llu", (unsigned long long)size);
 	else if (size > conf->message_size_limit)
-		plan_note(plan, "%s: the primary takes messages of up to %llu bytes, Holdfast only %llu: set "
-		    "message_size_limit in holdfast.conf, and run setup again", d->name,
-		    (unsigned long long)size, (unsigned long long)conf->message_size_limit);
+		plan_note(plan,
+		    "%s: the primary takes messages of up to %llu bytes, Holdfast only %llu: set "
+		    "message_size_limit in holdfast.conf, and run setup again",
+		    d->name, (unsigned long long)size,
+		    (unsigned long long)conf->message_size_limit);
 }
 
 static void
@@ -252,7 +257,8 @@ plan_domain(const struct conf *conf, const struct ruleset *set, struct setup_dom
 		ask_size(conf, &route, d, plan);
 	with = xasprintf("%s%s%s%s%s%s", d->primary != NULL ? " --primary " : "",
 	    d->primary != NULL ? d->primary : "", d->recipients != NULL ? " --recipients " : "",
-	    d->recipients != NULL ? d->recipients : "", d->size_limit != NULL ? " --size-limit " : "",
+	    d->recipients != NULL ? d->recipients : "",
+	    d->size_limit != NULL ? " --size-limit " : "",
 	    d->size_limit != NULL ? d->size_limit : "");
 	if (is == NULL && d->primary == NULL)
 		plan_problem(plan, "%s: which is its primary? --primary HOST[:PORT]", d->name);

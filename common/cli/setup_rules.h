@@ -25,11 +25,12 @@ struct setup_domain {
 	struct import *list;
 };
 
-/* Checks what was asked, and adds steps for what rules.db has not yet. all: gets the names of all domains
- * that there will be, aliases too. */
+/* Checks what was asked, and adds steps for what rules.db has not yet. all: gets the names of all
+ * domains that there will be, aliases too. */
 void	setup_rules_plan(const struct conf *, struct setup_domain *, size_t n, struct words *all,
 	    struct plan *);
-/* setup_size.c: the largest message that the primary takes, by its EHLO; 0: it does not say, or not now. */
+/* setup_size.c: the largest message that the primary takes, by its EHLO; 0: it does not say, or not
+ * now. */
 uint64_t setup_primary_size(const struct rules_route *, const char *hostname, const char *resolver);
 void	setup_domain_clear(struct setup_domain *);
 

@@ -104,8 +104,9 @@ plan_cf(const struct sendmail_wish *w, const struct buf *mc, struct plan *plan)
 	if (!make_cf(w, mc, &cf, &why))
 		plan_problem(plan, "%s/sendmail.mc: %s", w->dir, why);
 	else if ((lacks = sendmail_lacks(buf_str(&cf), w)) != NULL)
-		plan_problem(plan, "the sendmail.cf that m4 makes of %s/sendmail.mc is not good: %s",
-		    w->dir, lacks);
+		plan_problem(plan,
+		    "the sendmail.cf that m4 makes of %s/sendmail.mc is not good: %s", w->dir,
+		    lacks);
 	else if ((s = plan_file(plan, path, cf.data, cf.len, &readable,
 	    "Sendmail's configuration, made by m4")) != NULL)
 		s->made_of = xasprintf("%s/sendmail.mc", w->dir);
@@ -126,8 +127,10 @@ check_own(const struct sendmail_wish *w, const char *cf, struct plan *plan)
 		const char *domain = w->domains.v[i];
 
 		if (words_have(&names, domain))
-			plan_problem(plan, "%s is one of this host's own names in sendmail.cf (class w): its "
-			    "mail would be delivered here and never reach the primary", domain);
+			plan_problem(plan,
+			    "%s is one of this host's own names in sendmail.cf (class w): its "
+			    "mail would be delivered here and never reach the primary",
+			    domain);
 		for (size_t k = 0; k < files.n; k++) {
 			struct buf text = BUF_INIT;
 			char *why = NULL;
@@ -135,8 +138,10 @@ check_own(const struct sendmail_wish *w, const char *cf, struct plan *plan)
 			if (files.v[k][0] == '/' &&
 			    file_read(files.v[k], &text, NULL, &why) == FILE_THERE &&
 			    sendmail_names_have(buf_str(&text), domain))
-				plan_problem(plan, "%s is in %s: its mail would be delivered here and never "
-				    "reach the primary; take it out first", domain, files.v[k]);
+				plan_problem(plan,
+				    "%s is in %s: its mail would be delivered here and never "
+				    "reach the primary; take it out first",
+				    domain, files.v[k]);
 			buf_free(&text);
 			free(why);
 		}
@@ -156,8 +161,9 @@ check_listens(const char *cf, struct plan *plan)
 
 		if (strstr(line, "ort=smtp") != NULL || strstr(line, "ort=25") != NULL ||
 		    strstr(line, "ort=") == NULL) {
-			bool local = strstr(line, "127.0.0.1") != NULL || strstr(line, "::1") != NULL ||
-			    strstr(line, "localhost") != NULL;
+			bool local = strstr(line, "127.0.0.1") != NULL ||
+				     strstr(line, "::1") != NULL ||
+				     strstr(line, "localhost") != NULL;
 
 			loopback = loopback || local;
 			open = open || !local;
@@ -165,7 +171,8 @@ check_listens(const char *cf, struct plan *plan)
 		free(line);
 	}
 	if (loopback && !open)
-		plan_note(plan, "Sendmail listens on the loopback interface alone: no mail comes in from "
+		plan_note(plan,
+		    "Sendmail listens on the loopback interface alone: no mail comes in from "
 		    "outside. Take `Addr=127.0.0.1' out of DAEMON_OPTIONS in sendmail.mc");
 }
 
@@ -262,7 +269,8 @@ setup_sendmail_plan(const struct sendmail_wish *w, bool reload, struct plan *pla
 	check_own(w, buf_str(&cf), plan);
 	check_listens(buf_str(&cf), plan);
 	running = reload && reload_words(buf_str(&cf), &again);
-	if (old.len > 0 && !sendmail_mc_text(buf_str(&old), w, limit_wanted(w, buf_str(&cf)), &mc, &why))
+	if (old.len > 0 &&
+	    !sendmail_mc_text(buf_str(&old), w, limit_wanted(w, buf_str(&cf)), &mc, &why))
 		plan_problem(plan, "%s/sendmail.mc: %s", w->dir, why);
 	if (mc.len > 0) {
 		/* First, so that it is taken back last. */

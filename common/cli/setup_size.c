@@ -17,7 +17,8 @@
 #define WAIT_MS	3000	/* it may be down: then doctor says it one day */
 
 static bool
-ask(const struct hosts_addr *a, uint16_t port, int64_t deadline, const char *hostname, uint64_t *size)
+ask(const struct hosts_addr *a, uint16_t port, int64_t deadline, const char *hostname,
+    uint64_t *size)
 {
 	struct wire_reply r = { .code = 0 };
 	struct talk_offers o = { .has_size = false };

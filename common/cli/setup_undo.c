@@ -30,7 +30,8 @@ print_what(const struct cli *c, const struct record *r, const struct plan *p)
 		const struct plan_step *s = &p->step[i];
 
 		if (s->done && (s->kind == PLAN_FILE || s->kind == PLAN_DIR))
-			(void)printf("  %s %s\n", s->existed ? "restore" : "remove ", out_safe(s->path));
+			(void)printf(
+			    "  %s %s\n", s->existed ? "restore" : "remove ", out_safe(s->path));
 	}
 }
 
@@ -81,11 +82,13 @@ warn_of_mail(const struct setup *s)
 
 	if ((conf = conf_load(s->cli->conf_path, &why)) != NULL &&
 	    (control = control_connect(conf->control_socket, &why)) != NULL)
-		json_decref(control_call(control, json_pack("{s:s}", "cmd", "queue.count"), on_count, NULL, &n,
-		    &why));
+		json_decref(control_call(
+		    control, json_pack("{s:s}", "cmd", "queue.count"), on_count, NULL, &n, &why));
 	if (n > 0)
-		cli_note("%s in the queue: they stay there, and are delivered when Holdfast runs again; "
-		    "`holdfast flush' first, if you are in no hurry", out_count(n, "message is", "messages are"));
+		cli_note(
+		    "%s in the queue: they stay there, and are delivered when Holdfast runs again; "
+		    "`holdfast flush' first, if you are in no hurry",
+		    out_count(n, "message is", "messages are"));
 	control_close(&control);
 	conf_free(&conf);
 	free(why);
@@ -113,8 +116,9 @@ setup_undo(const struct setup *s)
 	if (s->dry_run)
 		status = EX_OK;
 	else if (!s->yes && !cli_confirm("Take it back?"))
-		status = cli_usage(s->cli, "nothing was changed; --yes to take it back without being "
-		    "asked");
+		status =
+		    cli_usage(s->cli, "nothing was changed; --yes to take it back without being "
+				      "asked");
 	else {
 		plan_take_back(&p, &left, &did);
 		if (record_save(r, &p, "undone", &why) == -1)

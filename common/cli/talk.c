@@ -168,7 +168,8 @@ talk_send(struct talk *t, const void *data, size_t len, char **why)
 	const char *p = data;
 
 	while (len > 0) {
-		long n = t->ssl != NULL ? talk_tls_write(t, p, len, why) : plain_write(t, p, len, why);
+		long n =
+		    t->ssl != NULL ? talk_tls_write(t, p, len, why) : plain_write(t, p, len, why);
 
 		if (n < 0)
 			return -1;
@@ -231,8 +232,9 @@ talk_reply(struct talk *t, struct wire_reply *r, char **why)
 
 	wire_reply_reset(r);
 	for (;;) {
-		switch (t->in.len > 0 ? wire_line(t->in.data, t->in.len, WIRE_REPLY_LINE_MAX, &t->scanned,
-		    &len, &used) : WIRE_MORE) {
+		switch (t->in.len > 0 ? wire_line(t->in.data, t->in.len, WIRE_REPLY_LINE_MAX,
+					    &t->scanned, &len, &used)
+				      : WIRE_MORE) {
 		case WIRE_LINE:
 			break;
 		case WIRE_MORE:

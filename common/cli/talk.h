@@ -20,8 +20,9 @@ struct dns;
 struct x509_st;
 struct ssl_st;
 
-/* deadline: clock_mono_ms(). NULL and *why, in words; errno is kept (ECONNREFUSED, ETIMEDOUT, …). */
-struct talk	*talk_connect(const struct hosts_addr *, uint16_t port, int64_t deadline, char **why);
+/* deadline: clock_mono_ms(). NULL and *why, in words; errno is kept (ECONNREFUSED, ETIMEDOUT, …).
+ */
+struct talk *talk_connect(const struct hosts_addr *, uint16_t port, int64_t deadline, char **why);
 struct talk	*talk_connect_unix(const char *path, int64_t deadline, char **why);
 void		 talk_deadline(struct talk *, int64_t);
 void		 talk_free(struct talk **);
