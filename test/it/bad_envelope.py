@@ -53,7 +53,7 @@ def through_postfix(mta):
     for what, verb, bad, _ in rows():
         if what.split(', ')[1] in MTA_DECIDES:
             continue
-        with smtp.Client(mta.port) as c:
+        with smtp.stranger(mta.port, '192.0.2.1') as c:     # this host's own clients are an exception
             mail = bad if verb == 'MAIL' else b'<ann@sender.example>'
             replies = [c.command(b'MAIL FROM:' + mail)]
             if replies[0].code == 250:
@@ -68,6 +68,7 @@ def bad_envelope(lab):
     holdfast.domain('example.test', 9, (), '--recipients', 'any')
     for kind in ('helo', 'sender'):
         holdfast.cli('rule', 'set', f'{kind}.mode', 'enforce')
+    holdfast.cli('rule', 'set', 'limits.mode', 'off')       # one client asks for everything
     holdfast.start()
     before_the_milter(holdfast.milter_socket)
     through_postfix(lab.mta(holdfast, smtputf8_enable='yes').start())

@@ -132,6 +132,7 @@ def dnsbl(lab):
     for row in ROWS:
         holdfast.cli('rule', 'add', 'dnsbl', *row)
     holdfast.cli('rule', 'set', 'dnsbl.mode', 'off', '--for', 'open.test')
+    holdfast.cli('rule', 'set', 'limits.mode', 'off')       # one client asks for everything
     holdfast.start()
     postfix = lab.mta(holdfast, domains=('example.test', 'open.test')).start()
     mta = Mta(postfix.port)

@@ -103,6 +103,7 @@ def sender_and_helo(lab):
         holdfast.cli('rule', 'set', f'{kind}.mode', 'shadow', '--for', 'shadow.test')
     holdfast.cli('rule', 'set', 'helo.rdns', 'reject', '--for', 'strict.test')
     holdfast.cli('rule', 'set', 'sender_domain.temperror', 'reject')
+    holdfast.cli('rule', 'set', 'limits.mode', 'off')       # one client asks for everything
     holdfast.start()
     mta = lab.mta(holdfast, domains=domains, smtpd_peername_lookup='yes', smtputf8_enable='yes').start()
     for arguments, expected in TABLE:

@@ -92,7 +92,8 @@ class Postfix:
         self._make_directories()
         self.configure()
         with open(f'{self.etc}/master.cf', 'w') as f:
-            services = MASTER.format(listen=f'127.0.0.1:{self.port}')
+            anywhere = self.settings.get('inet_interfaces') == 'all'
+            services = MASTER.format(listen=self.port if anywhere else f'127.0.0.1:{self.port}')
             if lab.has_ipv6:
                 services += f'[::1]:{self.port} inet n - y - - smtpd\n'
             f.write(services if chroot else services.replace(' - y ', ' - n '))
