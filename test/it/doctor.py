@@ -234,9 +234,9 @@ def doctor(lab):
 
     # --- lists, sizes, rooms
     age = int(time.time()) - 8 * 86400
-    run(['sqlite3', '/var/lib/holdfast/rules.db', f'UPDATE domain SET list_time = {age}'])
+    m.rules(f'UPDATE domain SET list_time = {age}')
     d.mends('recipients', 'warn', '8 days old', FILE=m.list)
-    run(['sqlite3', '/var/lib/holdfast/rules.db', f'UPDATE domain SET list_time = {age - 30 * 86400}'])
+    m.rules(f'UPDATE domain SET list_time = {age - 30 * 86400}')
     d.mends('recipients', 'fail', 'no longer believed', FILE=m.list)
     m.cli('domain', 'set', zone, '--recipients', 'any')
     d.mends('recipients', 'warn', 'not checked', FILE=m.list)

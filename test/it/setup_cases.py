@@ -9,7 +9,6 @@ from lib.lab import check, same, scenario
 from lib.machine import STRANGER, Machine
 from lib.process import run, wait_until
 
-RULES = '/var/lib/holdfast/rules.db'
 SYSTEMCTL = '''#!/bin/sh
 # As much of systemd as setup asks for: units are enabled, started and stopped.
 echo "$*" >>/run/systemctl.log
@@ -68,8 +67,8 @@ def undo_all(m, before):
     same(diff(config(m), before), [], 'what is different after undo')
 
 
-def domains():
-    return ' '.join(run(['sqlite3', RULES, 'SELECT name FROM domain ORDER BY name']).stdout.split())
+def domains(m):
+    return ' '.join(name for name, in m.rules('SELECT name FROM domain ORDER BY name'))
 
 
 def refusals(m, before):
@@ -129,7 +128,7 @@ def failures(m, before):
     check('no good' in done.stderr and 'taken back' in done.stderr, done.stderr)
     same(diff(config(m), before), [], 'what a failed check left behind')
     same((m.queued_pid(), m.milter_pid()), (0, 0), 'the daemons after that')
-    same(domains(), '', 'the domain that was added is gone again')
+    same(domains(m), '', 'the domain that was added is gone again')
     shutil.move('/usr/sbin/postfix.real', real)
 
     # A daemon does not start: its socket's place is taken.
@@ -193,8 +192,8 @@ def lists(m, before):
     wait_until(lambda: takes(m, 'a@new.test') == 250, 10, 'mail for the second domain')
     undo_all(m, now)
     shutil.move('/etc/postfix/dynamicmaps.off', '/etc/postfix/dynamicmaps.cf')
-    same(domains(), 'example.test new.test', 'the rules stay')
-    run(['sqlite3', RULES, "DELETE FROM domain WHERE name = 'new.test'"])
+    same(domains(m), 'example.test new.test', 'the rules stay')
+    m.rules("DELETE FROM domain WHERE name = 'new.test'")
 
 
 def systemd(m, before):

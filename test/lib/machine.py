@@ -19,6 +19,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 
@@ -247,6 +248,16 @@ class Machine:
     @staticmethod
     def milter_pid():
         return max(peer('/var/spool/postfix/holdfast/milter.sock'), peer('/run/holdfast-mta/milter/milter.sock'))
+
+    @staticmethod
+    def rules(sql):
+        """Runs SQL on rules.db, as somebody with sqlite3 does."""
+        db = sqlite3.connect('/var/lib/holdfast/rules.db')
+        try:
+            with db:
+                return db.execute(sql).fetchall()
+        finally:
+            db.close()
 
     def held(self):
         return self.json('queue', 'count')[0]['messages']
