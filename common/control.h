@@ -13,8 +13,8 @@
  *
  * Commands of holdfast-queued (arguments -> answer lines; DESIGN names what outsiders rely on):
  *   status         -> {version, pid, started, hostname, rules, store, messages, recipients, bytes,
- *                      held, quarantined, oldest, sessions, accepted, refused, destinations,
- *                      destinations_down, destinations_held}
+ *                      held, quarantined, oldest, sessions, accepted, refused, bytes_accepted,
+ *                      destinations, destinations_down, destinations_held}
  *   queue.count    -> {messages, recipients, bytes}
  *   queue.list     domain? state? sender? recipient? id?
  *                      -> one line a message, with postqueue -j's names; a recipient that may have
@@ -27,6 +27,13 @@
  *   primary.list   destination?  -> one line a destination (its name, or a domain that goes there)
  *   primary.history destination?  -> one line an outage, newest first
  *   primary.release destination  -> ends the guard of one that is held
+ *   ledger.show    id  -> one line a recipient that has left: queue_id, ended, disposition, sender,
+ *                      recipient, relay, reply, who
+ *   drill.begin    token (hexadecimal), seconds  -> the one message that bears it (ENVID
+ *                      holdfast-drill-TOKEN, or sender drill+TOKEN@) is stored held, if it comes
+ *                      in time; is it still held when the time is over, it is deleted
+ *   drill.show     token  -> {state: announced or stored, queue_id, announced_ms, stored_ms}
+ *   drill.end      token  -> it is forgotten; the message stays as it is
  *   flush          domain?  -> {changed:N}; deferred mail is due now, primaries that are down are
  *                      probed now
  *

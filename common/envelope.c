@@ -56,7 +56,7 @@ envelope_clear(struct envelope *e)
 	free(e->envid);
 	free(e->trace);
 	free(e->spf);
-	free(e->quarantine);
+	free(e->start_reason);
 	free(e->route);
 	client_info_clear(&e->client);
 	for (i = 0; i < e->nrcpt; i++)

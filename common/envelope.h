@@ -27,6 +27,8 @@
 
 enum body_type { BODY_UNSPECIFIED, BODY_7BIT, BODY_8BITMIME, BODY_BINARYMIME };
 enum dsn_ret { RET_UNSPECIFIED, RET_FULL, RET_HDRS };
+/* What becomes of a message when it is stored: sent, or kept until somebody releases it. */
+enum envelope_start { START_QUEUED, START_HELD, START_QUARANTINED };
 
 /* The original SMTP client (XFORWARD's attributes). */
 struct client_info {
@@ -54,7 +56,8 @@ struct envelope {
 	uint64_t	 size;		/* SIZE= of MAIL; 0 when absent */
 	char		*trace;		/* XTRACE=: set by holdfast-milter; the message
 					 * then carries our Received line already */
-	char		*quarantine;	/* XQUARANTINE=: why it is kept apart from the start; NULL: it is not */
+	enum envelope_start start;	/* XQUARANTINE= says quarantined; held is queued's own idea */
+	char		*start_reason;	/* why, if not queued */
 	char		*spf;		/* XSPF=: what SPF said of the sender when it came in ("pass", "fail",
 					 * …, RFC 7208 2.6); only "pass" lets a bounce out (P5) */
 	char		*route;		/* queued's own mail (a DSN): where it goes instead of the

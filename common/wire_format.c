@@ -43,9 +43,10 @@ wire_format_mail(struct buf *out, const struct envelope *env, unsigned ext, uint
 	}
 	if ((ext & WIRE_EXT_XHOLDFAST) != 0 && env->spf != NULL)
 		buf_printf(out, " XSPF=%s", env->spf);
-	if ((ext & WIRE_EXT_XHOLDFAST) != 0 && env->quarantine != NULL) {
+	if ((ext & WIRE_EXT_XHOLDFAST) != 0 && env->start == START_QUARANTINED) {
 		buf_puts(out, " XQUARANTINE=");
-		wire_xtext_encode(out, env->quarantine[0] != '\0' ? env->quarantine : "-");
+		wire_xtext_encode(out, env->start_reason != NULL && env->start_reason[0] != '\0' ?
+		    env->start_reason : "-");
 	}
 }
 

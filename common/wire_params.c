@@ -173,7 +173,8 @@ read_trace(struct target *t, const struct value *v, struct wire_error *err)
 static int
 read_quarantine(struct target *t, const struct value *v, struct wire_error *err)
 {
-	return read_text(v, QUARANTINE_MAX, &t->env->quarantine, err, "Bad XQUARANTINE value");
+	t->env->start = START_QUARANTINED;
+	return read_text(v, QUARANTINE_MAX, &t->env->start_reason, err, "Bad XQUARANTINE value");
 }
 
 /* RFC 7208 2.6. Bounces hang on it (P5): a word that is none of these is a fault, not "no". */
@@ -365,12 +366,13 @@ move_mail(struct envelope *env, struct envelope *from)
 	free(env->envid);
 	free(env->trace);
 	free(env->spf);
-	free(env->quarantine);
+	free(env->start_reason);
 	env->sender = from->sender;
 	env->envid = from->envid;
 	env->trace = from->trace;
 	env->spf = from->spf;
-	env->quarantine = from->quarantine;
+	env->start = from->start;
+	env->start_reason = from->start_reason;
 	env->body = from->body;
 	env->ret = from->ret;
 	env->smtputf8 = from->smtputf8;

@@ -410,8 +410,10 @@ hand_over_content(struct session *s)
 	uint64_t offset = 0;
 	ssize_t n;
 
-	if (t->fate == VERDICT_QUARANTINE)
-		t->env.quarantine = xstrdup(t->fate_reason);
+	if (t->fate == VERDICT_QUARANTINE) {
+		t->env.start = START_QUARANTINED;
+		t->env.start_reason = xstrdup(t->fate_reason);
+	}
 	open_handover(s);
 	while ((n = message_read(t->message, piece, sizeof(piece), offset)) > 0) {
 		(void)handover_write(t->handover, piece, (size_t)n);

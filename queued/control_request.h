@@ -57,5 +57,6 @@ control_handler control_queue_hold, control_queue_release, control_queue_retry,
     control_queue_delete;
 control_handler control_primary_list, control_primary_history, control_primary_release;
 control_handler control_flush, control_status;
+control_handler control_drill_begin, control_drill_show, control_drill_end, control_ledger_show;
 
 #endif

@@ -78,6 +78,10 @@ static const struct {
 	{ "primary.history", control_primary_history },
 	{ "primary.release", control_primary_release },
 	{ "flush", control_flush },
+	{ "drill.begin", control_drill_begin },
+	{ "drill.show", control_drill_show },
+	{ "drill.end", control_drill_end },
+	{ "ledger.show", control_ledger_show },
 };
 
 /* They need nothing but the store, and change nothing. */

@@ -15,6 +15,7 @@
 struct conf;
 struct control_server;
 struct deliver;
+struct drills;
 struct event_base;
 struct lmtp_server;
 struct rules;
@@ -25,6 +26,7 @@ struct control_view {
 	struct store		*store;
 	struct deliver		*deliver;
 	struct lmtp_server	*lmtp;
+	struct drills		*drills;
 	struct rules		*rules;
 	const struct conf	*conf;
 	int64_t			 started;	/* wall seconds */

@@ -25,10 +25,10 @@ status_json(const struct request *r)
 
 	deliver_count(v->deliver, &p);
 	lmtp_server_stats(v->lmtp, &in);
-	line = json_pack("{s:s,s:i,s:I,s:i,s:I,s:I,s:i,s:i,s:i}",
+	line = json_pack("{s:s,s:i,s:I,s:i,s:I,s:I,s:I,s:i,s:i,s:i}",
 	    "version", PACKAGE_VERSION, "pid", (int)getpid(), "started", (json_int_t)v->started,
 	    "sessions", (int)in.sessions, "accepted", (json_int_t)in.accepted,
-	    "refused", (json_int_t)in.refused,
+	    "refused", (json_int_t)in.refused, "bytes_accepted", (json_int_t)in.bytes,
 	    "destinations", (int)p.all, "destinations_down", (int)p.down,
 	    "destinations_held", (int)p.held);
 	json_object_set_new(line, "hostname", request_text(v->conf->hostname));

@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -34,6 +35,7 @@
 #include "common/addr.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "queued/drill.h"
 #include "queued/store.h"
 
 #define KEEP_MAX	4096	/* octets of an empty buffer that an idle client may hold */
@@ -47,6 +49,7 @@ struct lmtp_conn {
 	struct lmtp_session	*session;
 	struct store_intake	*intake;
 	bool			 committing;
+	char			 drill[DRILL_TOKEN_SIZE];	/* of the message that is; "" */
 	bool			 eof;		/* the client sends no more */
 	bool			 dead;		/* the socket is of no use */
 	bool			 lingering;	/* C2 */
@@ -107,6 +110,8 @@ on_committed(void *arg, enum store_result result, const char *queue_id, const ch
 	if (verdict == LMTP_FAULT)
 		log_error("%s: the store did not take the message: %s", c->id,
 		    why != NULL ? why : "no reason given");
+	if (verdict == LMTP_STORED && c->drill[0] != '\0')
+		drills_stored(c->hub->drills, c->drill, queue_id);
 	lmtp_session_committed(c->session, verdict, queue_id);
 	if (verdict == LMTP_STORED && c->dead)
 		log_warn("%s: the client left before our reply and may send the message again",
@@ -119,8 +124,18 @@ op_commit(void *arg, const struct envelope *env)
 {
 	struct lmtp_conn *c = arg;
 
+	struct envelope held = *env;	/* lent, as env is */
+	char reason[] = "drill: a test message of `holdfast drill'";
+	const char *token = c->hub->drills != NULL ? drills_claim(c->hub->drills, env) : NULL;
+
+	c->drill[0] = '\0';
+	if (token != NULL) {
+		held.start = START_HELD;
+		held.start_reason = reason;
+		(void)snprintf(c->drill, sizeof(c->drill), "%s", token);
+	}
 	c->committing = true;
-	store_intake_commit(&c->intake, env, on_committed, c);
+	store_intake_commit(&c->intake, &held, on_committed, c);
 }
 
 static void
@@ -178,7 +193,7 @@ static void
 op_accepted(void *arg, const struct envelope *env, const char *queue_id, uint64_t size)
 {
 	struct lmtp_conn *c = arg;
-	bool apart = env->quarantine != NULL;
+	bool apart = env->start == START_QUARANTINED;
 	struct log_q why;
 
 	c->hub->stats.accepted++;
@@ -187,7 +202,7 @@ op_accepted(void *arg, const struct envelope *env, const char *queue_id, uint64_
 	    "proto=LMTP%s%s", queue_id, env->sender, (unsigned long long)size, env->nrcpt,
 	    or_else(env->client.name, "unknown"), client_addr(c, env),
 	    or_else(env->trace, or_else(env->client.ident, c->id)), apart ? ", quarantine=" : "",
-	    apart ? log_quote(&why, env->quarantine) : "");
+	    apart ? log_quote(&why, or_else(env->start_reason, "-")) : "");
 	tell_domains(c->hub, env);
 }
 

@@ -24,6 +24,7 @@
 struct lmtp_hub {
 	struct event_base	*base;
 	struct store		*store;
+	struct drills		*drills;		/* NULL: none are known here */
 	struct lmtp_config	 session;
 	int64_t			 timeout_ms;		/* a command, a data block, a write */
 	int64_t			 session_ms;

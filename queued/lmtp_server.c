@@ -275,6 +275,12 @@ lmtp_server_conf(struct lmtp_server *s, const struct conf *conf)
 }
 
 void
+lmtp_server_drills(struct lmtp_server *s, struct drills *drills)
+{
+	s->hub.drills = drills;
+}
+
+void
 lmtp_server_hops(struct lmtp_server *s, unsigned limit)
 {
 	s->hub.session.hop_limit = limit;

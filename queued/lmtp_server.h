@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct conf;
+struct drills;
 struct envelope;
 struct event_base;
 struct lmtp_server;
@@ -34,6 +35,8 @@ struct lmtp_server *lmtp_server_new(struct event_base *, struct store *, const s
 /* New configuration after SIGHUP (limits, timeouts, hostname; listeners stay as they are);
  * no pointer into the earlier one is kept when this returns. */
 void	lmtp_server_conf(struct lmtp_server *, const struct conf *);
+/* Messages that are announced there are stored held; outlives the server. */
+void	lmtp_server_drills(struct lmtp_server *, struct drills *);
 /* New rules: Received: lines beyond which a message loops. */
 void	lmtp_server_hops(struct lmtp_server *, unsigned limit);
 /* Listen no more; sessions between messages get 421 and end, others finish theirs; done(arg) at the end,

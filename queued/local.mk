@@ -26,6 +26,9 @@ queued/schema.inc: $(srcdir)/queued/schema.sql $(srcdir)/queued/schema_2.sql
 	$(AM_V_GEN)$(MKDIR_P) queued && for f in $(store_schema); do \
 	  $(SQL_TO_C) $(srcdir)/$$f && echo ,; done >$@.tmp && mv $@.tmp $@
 
+# drills
+libqueue_a_SOURCES += queued/drill.c queued/drill.h
+
 # lmtp
 libqueue_a_SOURCES += queued/header_scan.c queued/header_scan.h \
 	queued/lmtp_command.c queued/lmtp_conn.c queued/lmtp_conn.h \
@@ -69,7 +72,7 @@ libqueue_a_SOURCES += queued/heartbeat.c queued/heartbeat.h
 # the daemon
 sbin_PROGRAMS += holdfast-queued
 holdfast_queued_SOURCES = queued/main.c queued/control_server.c queued/control_server.h \
-	queued/control_request.h queued/control_primary.c queued/control_queue.c \
+	queued/control_request.h queued/control_drill.c queued/control_primary.c queued/control_queue.c \
 	queued/control_status.c
 holdfast_queued_LDADD = $(QUEUE_LIBS)
 dist_man_MANS += packaging/man/holdfast-queued.8

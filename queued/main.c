@@ -34,6 +34,7 @@
 #include "queued/control_request.h"
 #include "queued/control_server.h"
 #include "queued/deliver.h"
+#include "queued/drill.h"
 #include "queued/heartbeat.h"
 #include "queued/lmtp_server.h"
 #include "queued/store.h"
@@ -50,6 +51,7 @@ struct queued {
 	struct store			*store;
 	struct deliver			*deliver;
 	struct lmtp_server		*lmtp;
+	struct drills			*drills;
 	struct turn_server		*turn;		/* NULL: turn_listen is empty */
 	struct control_server		*control;
 	struct heartbeat		*heartbeat;	/* NULL: no service manager listens */
@@ -161,6 +163,17 @@ accepted(void *arg, const char *domain)
 	deliver_kick(q->deliver, domain);
 }
 
+/* Nobody has ended the drill: its message must not stay for ever. */
+static void
+drill_over(void *arg, const char *queue_id)
+{
+	struct queued *q = arg;
+	const struct store_filter held = { .queue_id = queue_id, .state = RCPT_HELD };
+
+	log_warn("%s: drill: its time is over; deleted if it is still held", queue_id);
+	store_change(q->store, CHANGE_DELETE, &held, "drill", NULL, NULL);
+}
+
 static void
 primaries(void *arg, struct deliver_counts *n)
 {
@@ -188,7 +201,7 @@ watch(struct queued *q)
 static void
 open_doors(struct queued *q)
 {
-	struct control_view view = { NULL, NULL, NULL, NULL, NULL, 0 };
+	struct control_view view = { NULL, NULL, NULL, NULL, NULL, NULL, 0 };
 	struct ruleset *rs;
 	char *why = NULL;
 
@@ -212,7 +225,10 @@ open_doors(struct queued *q)
 	ruleset_unref(&rs);
 	view.store = q->store;
 	view.deliver = q->deliver;
+	q->drills = drills_new(q->base, drill_over, q);
+	lmtp_server_drills(q->lmtp, q->drills);
 	view.lmtp = q->lmtp;
+	view.drills = q->drills;
 	view.rules = q->rules;
 	view.conf = q->conf;
 	view.started = clock_wall();
@@ -227,6 +243,7 @@ close_doors(struct queued *q)
 	heartbeat_free(&q->heartbeat);
 	control_server_free(&q->control);
 	lmtp_server_free(&q->lmtp);
+	drills_free(&q->drills);
 	deliver_free(&q->deliver);
 	turn_server_free(&q->turn);	/* after it: sessions that fetch mail came back from there */
 	store_close(&q->store);
@@ -269,7 +286,7 @@ cannot_serve(int code, char *why)
 static int
 serve_offline(struct queued *q)
 {
-	struct control_view view = { NULL, NULL, NULL, NULL, NULL, 0 };
+	struct control_view view = { .conf = q->conf, .started = clock_wall() };
 	struct stat st;
 	char *why = NULL;
 
@@ -284,8 +301,6 @@ serve_offline(struct queued *q)
 	if ((q->store = store_open(q->conf, q->base, &why)) == NULL)
 		return cannot_serve(EX_UNAVAILABLE, why);
 	view.store = q->store;
-	view.conf = q->conf;
-	view.started = clock_wall();
 	q->control = control_server_offline(q->base, &view, CONTROL_OFFLINE_FD, peer_left, q->base);
 	(void)event_base_dispatch(q->base);
 	control_server_free(&q->control);

@@ -306,6 +306,19 @@ typedef void store_quarantine_cb(void *arg, enum store_result, const struct stor
 	    size_t n);
 void	store_quarantine_summary(struct store *, store_quarantine_cb *, void *arg);
 
+/* --- the custody ledger -------------------------------------------------- */
+/* How a recipient left the queue. Wall seconds; who is NULL when it was the primary. */
+struct store_ledger {
+	char		 queue_id[QUEUE_ID_SIZE];
+	int64_t		 ended;
+	char		*disposition;	/* "delivered", "deleted", "bounced", "expired" */
+	char		*sender, *recipient;
+	char		*relay, *reply, *who;	/* or NULL */
+};
+/* A message's rows, oldest first; none when it never was or is forgotten. Lent during the call. */
+typedef void store_ledger_cb(void *arg, enum store_result, const struct store_ledger *, size_t n);
+void	store_ledger(struct store *, int64_t message_id, store_ledger_cb *, void *arg);
+
 /* Queue ids: an id's text form and back (0 on a malformed one). */
 void	queue_id_format(char [QUEUE_ID_SIZE], int64_t message_id);
 int64_t	queue_id_parse(const char *);

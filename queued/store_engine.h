@@ -41,7 +41,8 @@ struct store_record {
 	uint64_t	 size;
 	bool		 chunked;	/* the body is in chunk rows already */
 	const char	*sender, *envid, *trace, *spf, *route;
-	const char	*quarantine;	/* why its recipients are quarantined from the start; NULL: not */
+	enum rcpt_state	 state;		/* of its recipients from the start ... */
+	const char	*reason;	/* ... and why, if not queued */
 	enum body_type	 body;
 	enum dsn_ret	 ret;
 	bool		 smtputf8;
@@ -141,6 +142,8 @@ struct engine_ops {
 	enum engine_result (*outages)(struct store_engine *, const char *destination, size_t max,
 		    struct store_outage **, size_t *n);
 	enum engine_result (*note)(struct store_engine *, const char *name, char **value);
+	enum engine_result (*ledger)(struct store_engine *, int64_t id, struct store_ledger **,
+		    size_t *n);
 
 	/* Between batches, after the answers went out: what keeps commits cheap (a checkpoint). */
 	enum engine_result (*tidy)(struct store_engine *);
@@ -159,5 +162,6 @@ extern const struct engine_ops store_sqlite;
 
 void	store_message_clear(struct store_message *);
 void	store_quarantine_clear(struct store_quarantine *);
+void	store_ledger_clear(struct store_ledger *);
 
 #endif

@@ -177,13 +177,27 @@ put_domain(char **tail, const char *domain)
 	return at;
 }
 
+static enum rcpt_state
+state_of(enum envelope_start start)
+{
+	switch (start) {
+	case START_QUEUED:
+		return RCPT_QUEUED;
+	case START_HELD:
+		return RCPT_HELD;
+	case START_QUARANTINED:
+		return RCPT_QUARANTINED;
+	}
+	abort();	/* a start that is none */
+}
+
 static struct store_record *
 record_new(const struct envelope *env)
 {
 	const struct client_info *c = &env->client;
 	size_t size = sizeof(struct store_record) + env->nrcpt * sizeof(struct store_record_rcpt)
 	    + text_size(env->sender) + 1 + text_size(env->envid) + text_size(env->trace)
-	    + text_size(env->spf) + text_size(env->route) + text_size(env->quarantine)
+	    + text_size(env->spf) + text_size(env->route) + text_size(env->start_reason)
 	    + text_size(c->name) + text_size(c->addr) + text_size(c->port) + text_size(c->proto)
 	    + text_size(c->helo) + text_size(c->ident) + text_size(c->source);
 	struct store_record *m;
@@ -199,7 +213,8 @@ record_new(const struct envelope *env)
 	m->trace = put_text(&tail, env->trace);
 	m->spf = put_text(&tail, env->spf);
 	m->route = put_text(&tail, env->route);
-	m->quarantine = put_text(&tail, env->quarantine);
+	m->state = state_of(env->start);
+	m->reason = put_text(&tail, env->start_reason);
 	m->body = env->body;
 	m->ret = env->ret;
 	m->smtputf8 = env->smtputf8;

@@ -74,3 +74,14 @@ store_note(struct store *s, const char *name, store_note_cb *cb, void *arg)
 	r->u.note.cb = cb;
 	store_submit(s, r);
 }
+
+/* --- the ledger ---------------------------------------------------------- */
+void
+store_ledger(struct store *s, int64_t message_id, store_ledger_cb *cb, void *arg)
+{
+	struct request *r = request_new(REQ_LEDGER, arg);
+
+	r->u.ledger.id = message_id;
+	r->u.ledger.cb = cb;
+	store_submit(s, r);
+}

@@ -161,6 +161,11 @@ request_free(struct request **rp)
 		free(r->u.outages.v);
 		free(r->u.outages.destination);
 		break;
+	case REQ_LEDGER:
+		for (size_t i = 0; i < r->u.ledger.n; i++)
+			store_ledger_clear(&r->u.ledger.v[i]);
+		free(r->u.ledger.v);
+		break;
 	case REQ_DROP:
 	case REQ_SHIFT:
 	case REQ_TOTALS:
@@ -238,6 +243,8 @@ finish_read(struct request *r)
 		    ok ? r->u.destinations.n : 0);
 	else if (r->kind == REQ_OUTAGES)
 		r->u.outages.cb(r->arg, r->result, r->u.outages.v, ok ? r->u.outages.n : 0);
+	else if (r->kind == REQ_LEDGER)
+		r->u.ledger.cb(r->arg, r->result, r->u.ledger.v, ok ? r->u.ledger.n : 0);
 	else
 		r->u.note.cb(r->arg, r->result, ok ? r->u.note.value : NULL);
 }
@@ -271,6 +278,7 @@ request_finish(struct store *s, struct request *r)
 	case REQ_DESTINATIONS:
 	case REQ_OUTAGES:
 	case REQ_NOTE:
+	case REQ_LEDGER:
 		finish_read(r);
 		break;
 	case REQ_DROP:

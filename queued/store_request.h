@@ -39,7 +39,8 @@ enum request_kind {
 	REQ_QUARANTINE,
 	REQ_DESTINATIONS,
 	REQ_OUTAGES,
-	REQ_NOTE
+	REQ_NOTE,
+	REQ_LEDGER
 };
 
 struct request {
@@ -138,6 +139,12 @@ struct request {
 			size_t			 n;
 			store_outages_cb	*cb;
 		} outages;
+		struct {
+			int64_t			 id;
+			struct store_ledger	*v;
+			size_t			 n;
+			store_ledger_cb		*cb;
+		} ledger;
 	} u;
 };
 STAILQ_HEAD(request_list, request);

@@ -151,6 +151,9 @@ const char *const store_sql[SQL_COUNT] = {
 	    "SELECT destination, began, until, messages, first_delivery, drained, delivered, held,"
 	    " reason FROM outage WHERE destination = ?2 ORDER BY began DESC LIMIT ?1",
 	[SQL_NOTE_GET] = "SELECT value FROM note WHERE name = ?1",
+	[SQL_LEDGER_OF] =
+	    "SELECT queue_id, ended, disposition, sender, recipient, relay, reply, who"
+	    " FROM ledger WHERE message_id = ?1 ORDER BY id",
 	[SQL_LAST_ID] =
 	    "SELECT max((SELECT coalesce(max(id), 0) FROM message),"
 	    " (SELECT coalesce(max(message_id), 0) FROM ledger),"

@@ -57,6 +57,7 @@ enum store_sql {
 	SQL_OUTAGES,
 	SQL_OUTAGES_OF,
 	SQL_NOTE_GET,
+	SQL_LEDGER_OF,
 	SQL_LAST_ID,
 	SQL_NEWEST,
 	/* housekeeping */

@@ -263,6 +263,7 @@ const struct engine_ops store_sqlite = {
 	.destinations = sq_destinations,
 	.outages = sq_outages,
 	.note = sq_note,
+	.ledger = sq_ledger,
 	.tidy = sq_tidy,
 	.idle = sq_idle,
 	.last_id = last_id,

@@ -167,6 +167,7 @@ enum engine_result sq_destinations(struct store_engine *, struct store_destinati
 enum engine_result sq_outages(struct store_engine *, const char *, size_t, struct store_outage **,
 	    size_t *);
 enum engine_result sq_note(struct store_engine *, const char *, char **);
+enum engine_result sq_ledger(struct store_engine *, int64_t, struct store_ledger **, size_t *);
 
 /* --- store_sqlite_room.c ------------------------------------------------- */
 bool		 sq_room(struct store_engine *, uint64_t bytes);

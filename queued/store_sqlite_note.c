@@ -1,9 +1,10 @@
 /*
  * store_sqlite_note.c -- what is remembered beside mail: destinations that are
- * not up, outages, notes.
+ * not up, outages, notes; and what the ledger remembers of a message.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/buf.h"
@@ -127,5 +128,44 @@ sq_note(struct store_engine *e, const char *name, char **value)
 		*value = sq_column_dup(st, 0);
 		(void)sqlite3_reset(st);
 	}
+	return r;
+}
+
+/* --- the ledger ---------------------------------------------------------- */
+void
+store_ledger_clear(struct store_ledger *l)
+{
+	free(l->disposition);
+	free(l->sender);
+	free(l->recipient);
+	free(l->relay);
+	free(l->reply);
+	free(l->who);
+}
+
+enum engine_result
+sq_ledger(struct store_engine *e, int64_t id, struct store_ledger **vp, size_t *n)
+{
+	sqlite3_stmt *st = sq_stmt(e, SQL_LEDGER_OF);
+	struct store_ledger *v = NULL;
+	enum engine_result r;
+
+	*n = 0;
+	sq_int(st, 1, id);
+	while (sq_row(e, st, &r)) {
+		const char *queue_id = (const char *)sqlite3_column_text(st, 0);
+
+		v = xrealloc(v, *n + 1, sizeof(*v));
+		v[*n] = (struct store_ledger) {
+			.ended = sqlite3_column_int64(st, 1), .disposition = sq_column_dup(st, 2),
+			.sender = sq_column_dup(st, 3), .recipient = sq_column_dup(st, 4),
+			.relay = sq_column_dup(st, 5), .reply = sq_column_dup(st, 6),
+			.who = sq_column_dup(st, 7),
+		};
+		(void)snprintf(v[*n].queue_id, sizeof(v[*n].queue_id), "%s",
+		    queue_id != NULL ? queue_id : "");
+		(*n)++;
+	}
+	*vp = v;
 	return r;
 }

@@ -121,8 +121,8 @@ add_rcpt(struct store_engine *e, const struct store_record *m, size_t i)
 	sq_int(st, 4, rcpt->notify);
 	sq_text(st, 5, rcpt->address);
 	sq_text(st, 6, rcpt->orcpt);
-	sq_int(st, 7, m->quarantine != NULL ? RCPT_QUARANTINED : RCPT_QUEUED);
-	sq_text(st, 8, m->quarantine);
+	sq_int(st, 7, m->state);
+	sq_text(st, 8, m->reason);
 	return sq_run(e, st);
 }
 
@@ -140,7 +140,9 @@ sq_put_message(struct store_engine *e, const struct store_record *m, const char 
 	e->messages++;
 	e->bytes += (int64_t)m->size;
 	e->recipients += (int64_t)m->nrcpt;
-	if (m->quarantine != NULL)
+	if (m->state == RCPT_HELD)
+		e->held += (int64_t)m->nrcpt;
+	if (m->state == RCPT_QUARANTINED)
 		e->quarantined += (int64_t)m->nrcpt;
 	return r;
 }

@@ -125,6 +125,7 @@ write_one(struct store_work *w, struct request *r, int64_t now)
 	case REQ_DESTINATIONS:
 	case REQ_OUTAGES:
 	case REQ_NOTE:
+	case REQ_LEDGER:
 		break;
 	}
 	abort();	/* not a write */

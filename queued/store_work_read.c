@@ -84,6 +84,8 @@ read_one(struct store_work *w, struct request *r)
 		    &r->u.outages.v, &r->u.outages.n);
 	case REQ_NOTE:
 		return w->ops->note(w->engine, r->u.note.name, &r->u.note.value);
+	case REQ_LEDGER:
+		return w->ops->ledger(w->engine, r->u.ledger.id, &r->u.ledger.v, &r->u.ledger.n);
 	case REQ_CHUNK:
 	case REQ_MESSAGE:
 	case REQ_CHANGE:

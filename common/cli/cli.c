@@ -197,6 +197,23 @@ option_value(struct parse *p, const char *name, const char *inline_value)
 	return p->argv[++p->at];
 }
 
+/* Of an option that is given again the last value counts, or of a list all of them. */
+static void
+keep_value(struct cli *c, size_t i, const char *value)
+{
+	const struct cli_option *o = &c->command->options[i];
+	size_t len = o->arg != NULL ? strlen(o->arg) : 0, dots = strlen("…");
+	char *all;
+
+	if (c->value[i] != NULL && len > dots && strcmp(o->arg + len - dots, "…") == 0) {
+		all = xasprintf("%s,%s", c->value[i], value);
+		free(c->joined[i]);
+		c->joined[i] = all;
+		value = all;
+	}
+	c->value[i] = value;
+}
+
 static int
 unknown_option(struct parse *p, const char *name)
 {
@@ -240,8 +257,10 @@ long_option(struct parse *p, const char *text)
 				continue;
 			if (o[i].arg == NULL && value != NULL)
 				return cli_usage(p->c, "--%s takes no value", name);
-			p->c->value[i] = o[i].arg == NULL ? "" : option_value(p, name, value);
-			return p->c->value[i] != NULL ? EX_OK : EX_USAGE;
+			value = o[i].arg == NULL ? "" : option_value(p, name, value);
+			if (value != NULL)
+				keep_value(p->c, i, value);
+			return value != NULL ? EX_OK : EX_USAGE;
 		}
 		return unknown_option(p, len < sizeof(name) ? name : text);
 	}
@@ -397,6 +416,8 @@ cli_main(int argc, char **argv)
 	    term != NULL && strcmp(term, "dumb") != 0;
 	log_open("holdfast", LOG_TO_STDERR);
 	status = close_output(dispatch(&c, argc, argv));
+	for (size_t i = 0; i < CLI_OPTIONS_MAX; i++)
+		free(c.joined[i]);
 	conf_free(&c.conf);
 	return status;
 }

@@ -20,7 +20,8 @@ struct conf;
 
 struct cli_option {
 	const char	*name;		/* without dashes; NULL ends the list */
-	const char	*arg;		/* placeholder of its value; NULL: a switch */
+	const char	*arg;		/* placeholder of its value; NULL: a switch. It ends in `…': may be
+					 * given again, and the values are joined by commas */
 	const char	*help;
 };
 
@@ -33,6 +34,7 @@ struct cli {
 	int		 argc;			/* what is left after the command's words */
 	char		**argv;
 	const char	*value[CLI_OPTIONS_MAX];	/* by place in command->options */
+	char		*joined[CLI_OPTIONS_MAX];	/* cli.c's */
 	struct conf	*conf;			/* cli_conf() */
 };
 

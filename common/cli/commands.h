@@ -28,5 +28,6 @@ extern const struct command command_explain;
 extern const struct command command_flush;
 extern const struct command command_status;
 extern const struct command command_completion;
+extern const struct command command_setup, command_doctor, command_drill;
 
 #endif

@@ -8,6 +8,7 @@
 #include "common/cli/commands.h"
 
 const struct command *const cli_commands[] = {
+	&command_setup,
 	&command_init,
 	&command_domain_add, &command_domain_set, &command_domain_show, &command_domain_list,
 	&command_domain_remove,
@@ -26,6 +27,8 @@ const struct command *const cli_commands[] = {
 	&command_primary_release,
 	&command_flush,
 	&command_status,
+	&command_doctor,
+	&command_drill,
 	&command_completion,
 	NULL
 };

@@ -23,7 +23,8 @@ class Reply:
 
 
 def connect(where, timeout=60, source=None):
-    """where: a port on 127.0.0.1, (host, port), or the path of a unix socket. source: our own address."""
+    """where: a port on 127.0.0.1, (host, port), (host, port, source), or the path of a unix socket. source:
+    our own address."""
     try:
         if isinstance(where, str):
             s = socket.socket(socket.AF_UNIX)
@@ -32,6 +33,8 @@ def connect(where, timeout=60, source=None):
             return s
         if isinstance(where, int):
             where = ('127.0.0.1', where)
+        if len(where) > 2:
+            where, source = where[:2], where[2]
         s = socket.create_connection(where, timeout, (source, 0) if source else None)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return s

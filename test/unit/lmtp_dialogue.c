@@ -73,7 +73,7 @@ commit(void *arg, const struct envelope *env)
 		buf_printf(e, " to=<%s>", env->rcpt[i].address);
 	buf_printf(e, " n=%zu", env->nrcpt);
 	put_name(e, "trace", env->trace);
-	put_name(e, "quarantine", env->quarantine);
+	put_name(e, "quarantine", env->start == START_QUARANTINED ? env->start_reason : NULL);
 	put_name(e, "name", env->client.name);
 	put_name(e, "addr", env->client.addr);
 	put_name(e, "helo", env->client.helo);

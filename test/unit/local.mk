@@ -18,3 +18,4 @@ include test/unit/screen_dns.mk
 include test/unit/tls.mk
 include test/unit/report.mk
 include test/unit/turn.mk
+include test/unit/setup.mk

@@ -20,7 +20,8 @@ put_apart(struct lab *l, const char *rcpts, const char *why, char *queue_id)
 	struct envelope env;
 
 	lab_envelope(&env, rcpts);
-	env.quarantine = xstrdup(why);
+	env.start = START_QUARANTINED;
+	env.start_reason = xstrdup(why);
 	(void)store_intake_write(in, "four", 4, NULL, NULL);
 	store_intake_commit(&in, &env, lab_on_put, &p);
 	envelope_clear(&env);

@@ -381,6 +381,93 @@ test_change_in_steps(void **state)
 	free(rcpts);
 }
 
+/* --- kept from the start, and what the ledger says ------------------------- */
+struct rows {
+	int	done;
+	char	text[600];
+};
+
+static void
+on_ledger(void *arg, enum store_result result, const struct store_ledger *v, size_t n)
+{
+	struct rows *r = arg;
+	struct buf b = BUF_INIT;
+
+	assert_int_equal(result, STORE_OK);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&b, "%s %s<%s %s %s %s. ", v[i].disposition, v[i].recipient, v[i].sender,
+		    v[i].relay != NULL ? v[i].relay : "-", v[i].reply != NULL ? v[i].reply : "-",
+		    v[i].who != NULL ? v[i].who : "-");
+	(void)snprintf(r->text, sizeof(r->text), "%s", buf_str(&b));
+	buf_free(&b);
+	r->done++;
+}
+
+static void
+expect_ledger(struct lab *l, const char *queue_id, const char *text)
+{
+	struct rows r = { 0, "" };
+
+	store_ledger(l->store, queue_id_parse(queue_id), on_ledger, &r);
+	lab_wait(l, &r.done);
+	assert_string_equal(r.text, text);
+}
+
+static void
+put_as(struct lab *l, enum envelope_start start, char *queue_id)
+{
+	struct store_intake *in = store_intake_begin(l->store);
+	struct put p = { .done = 0 };
+	struct envelope env;
+
+	lab_envelope(&env, "a@x.test b@x.test");
+	env.start = start;
+	env.start_reason = xstrdup("why");
+	(void)store_intake_write(in, "m", 1, NULL, NULL);
+	store_intake_commit(&in, &env, lab_on_put, &p);
+	envelope_clear(&env);
+	lab_wait(l, &p.done);
+	assert_int_equal(p.result, STORE_OK);
+	memcpy(queue_id, p.queue_id, QUEUE_ID_SIZE);
+}
+
+static void
+test_start(void **state)
+{
+	static const struct settle delivered = { .what = SETTLE_DELIVERED, .code = 250, .reply = "thanks",
+		.relay = "p.test[192.0.2.1]:25" };
+	struct settle both[2] = { delivered, delivered };
+	struct lab *l = *state;
+	char held[QUEUE_ID_SIZE], apart[QUEUE_ID_SIZE];
+	struct store_filter one = { .queue_id = held, .state = -1 };
+	struct leased job;
+	uint64_t n;
+
+	put_as(l, START_HELD, held);
+	put_as(l, START_QUARANTINED, apart);
+	assert_int_equal(lab_totals(l).held, 2);
+	assert_int_equal(lab_totals(l).quarantined, 2);
+	lab_lease(l, "x.test", clock_wall(), 9, &job);
+	assert_int_equal(job.n, 0);		/* nothing of it is sent */
+	lab_close(l);
+	assert_int_equal(lab_sql(l, "SELECT count(*) FROM rcpt WHERE state = 1 AND reply = 'why'"), 2);
+	lab_open(l);
+	expect_ledger(l, held, "");
+	assert_int_equal(lab_change(l, CHANGE_RELEASE, &one, &n), STORE_OK);
+	assert_int_equal(n, 2);
+	assert_int_equal(lab_totals(l).held, 0);
+	lab_lease(l, "x.test", clock_wall(), 9, &job);
+	assert_int_equal(job.n, 1);
+	assert_int_equal(lab_settle_as(l, &job.jobs, both), STORE_OK);
+	expect_ledger(l, held, "delivered a@x.test<sender@example.org p.test[192.0.2.1]:25 250 thanks -. "
+	    "delivered b@x.test<sender@example.org p.test[192.0.2.1]:25 250 thanks -. ");
+	one.queue_id = apart;
+	assert_int_equal(lab_change(l, CHANGE_DELETE, &one, &n), STORE_OK);
+	expect_ledger(l, apart, "deleted a@x.test<sender@example.org - - operator. "
+	    "deleted b@x.test<sender@example.org - - operator. ");
+	assert_int_equal(lab_totals(l).messages, 0);
+}
+
 /* --- the quarantine ------------------------------------------------------ */
 struct summary {
 	int	done;
@@ -575,6 +662,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_filters, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_list_pages, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_retry_then_lease, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_start, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_quarantine, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_expire, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_domains, lab_setup, lab_teardown),

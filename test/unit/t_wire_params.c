@@ -287,7 +287,8 @@ format_by_extension(void **state)
 	};
 	struct envelope env = { .sender = xstrdup("a@b"), .body = BODY_8BITMIME, .ret = RET_HDRS,
 		.smtputf8 = true, .envid = xstrdup("e"), .trace = xstrdup("t+"),
-		.spf = xstrdup("fail"), .quarantine = xstrdup("a b") };
+		.spf = xstrdup("fail"), .start = START_QUARANTINED,
+		.start_reason = xstrdup("a b") };
 	struct rcpt *r = envelope_add_rcpt(&env);
 	struct buf b = BUF_INIT;
 	size_t i;

@@ -1,0 +1,471 @@
+/*
+ * doctor.c -- holdfast doctor: is all well, and if not, which command mends it?
+ *
+ * Each check of doctor_table.c runs in a child process, some at a time, and writes its
+ * verdicts as JSON lines to a pipe. What has not ended when DOCTOR_SECONDS are over is killed
+ * and told as such: the whole never takes longer, whatever is dead. Verdicts are
+ * shown in the table's order.
+ *
+ * Exit status: 0 all is well; 75 there are warnings, no failures; 69 something failed; 78 the
+ * configuration or rules cannot be read.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "common/cli/doctor.h"
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/cli/cli.h"
+#include "common/cli/commands.h"
+#include "common/cli/out.h"
+#include "common/cli/proc.h"
+#include "common/clock.h"
+#include "common/conf.h"
+#include "common/dns.h"
+#include "common/rules.h"
+
+#define AT_ONCE		12	/* checks */
+#define EACH_MAX	40	/* domains or primaries that are looked at */
+
+static const char *const status_names[] = { [DOCTOR_OK] = "ok", [DOCTOR_SKIP] = "skip",
+	[DOCTOR_WARN] = "warn", [DOCTOR_FAIL] = "fail" };
+
+/* --- in the child -------------------------------------------------------- */
+
+static void
+say(struct doctor *d, const char *check, enum doctor_status status, const char *fix,
+    const char *fmt, va_list ap)
+{
+	struct buf text = BUF_INIT;
+	json_t *o;
+	char *line;
+	size_t len;
+
+	buf_vprintf(&text, fmt, ap);
+	o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "check", check, "domain",
+	    d->domain != NULL ? out_safe(d->domain->name) : "", "status", status_names[status],
+	    "text", out_safe(buf_str(&text)), "fix", fix != NULL ? out_safe(fix) : "");
+	line = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
+	json_decref(o);
+	buf_free(&text);
+	if (line == NULL)
+		return;
+	len = strlen(line);
+	line[len] = '\n';	/* in place of the NUL */
+	(void)!write(d->out, line, len + 1);
+	free(line);
+}
+
+void
+doctor_say(struct doctor *d, enum doctor_status status, const char *fix, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(d, d->check->name, status, fix, fmt, ap);
+	va_end(ap);
+}
+
+void
+doctor_say_as(struct doctor *d, const char *check, enum doctor_status status, const char *fix,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(d, check, status, fix, fmt, ap);
+	va_end(ap);
+}
+
+struct dns *
+doctor_dns(struct doctor *d)
+{
+	char *why = NULL;
+
+	if (d->dns == NULL && (d->dns = dns_new(d->conf->resolver, access(d->conf->dnssec_anchor,
+	    R_OK) == 0 ? d->conf->dnssec_anchor : "", &why)) == NULL)
+		doctor_say(d, DOCTOR_FAIL, NULL, "no DNS: %s", why);
+	free(why);
+	return d->dns;
+}
+
+int64_t
+doctor_soon(const struct doctor *d)
+{
+	int64_t end = clock_mono_ms() + DOCTOR_WAIT_MS;
+
+	return end < d->deadline ? end : d->deadline;
+}
+
+/* --- jobs ---------------------------------------------------------------- */
+
+struct job {
+	const struct doctor_check *check;
+	const struct rules_domain *domain;	/* NULL: of the whole */
+	pid_t		 pid;			/* 0: not started, or ended */
+	int		 fd;			/* its verdicts; -1 */
+	struct buf	 said;
+	bool		 late;
+};
+
+struct jobs {
+	struct job	*v;
+	size_t		 n;
+};
+
+static void
+add_job(struct jobs *j, const struct doctor_check *check, const struct rules_domain *domain)
+{
+	j->v = xrealloc(j->v, j->n + 1, sizeof(*j->v));
+	j->v[j->n++] = (struct job){ check, domain, 0, -1, BUF_INIT, false };
+}
+
+/* The first domain of its destination speaks for it. */
+static bool
+is_first_of_destination(const struct ruleset *set, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(ruleset_domain_at(set, k)->destination,
+		    ruleset_domain_at(set, i)->destination) == 0)
+			return false;
+	return true;
+}
+
+static void
+add_each(struct jobs *j, const struct doctor *d, const struct doctor_check *check, const char *only)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ruleset_ndomains(d->rules) && n < EACH_MAX; i++) {
+		const struct rules_domain *domain = ruleset_domain_at(d->rules, i);
+
+		if (only != NULL ? strcasecmp(domain->name, only) != 0
+				 : check->each == DOCTOR_EACH_PRIMARY &&
+				       !is_first_of_destination(d->rules, i))
+			continue;
+		add_job(j, check, domain);
+		n++;
+	}
+}
+
+static void
+start_job(struct doctor *d, struct job *job)
+{
+	int fd[2];
+
+	if (pipe2(fd, O_CLOEXEC) == -1)
+		return;
+	(void)fflush(stdout);
+	(void)fflush(stderr);
+	job->pid = fork();
+	if (job->pid == 0) {
+		(void)close(fd[0]);
+		(void)setpgid(0, 0);
+		(void)signal(SIGPIPE, SIG_IGN);
+		d->check = job->check;
+		d->domain = job->domain;
+		d->out = fd[1];
+		if (d->check->mta && d->mta == DOCTOR_NO_MTA)
+			doctor_say(
+			    d, DOCTOR_SKIP, NULL, "there is neither Postfix nor Sendmail here");
+		else
+			d->check->run(d);
+		_exit(0);
+	}
+	(void)close(fd[1]);
+	job->fd = fd[0];
+	if (job->pid == -1) {
+		job->pid = 0;
+		(void)close(fd[0]);
+		job->fd = -1;
+	}
+}
+
+static void
+end_job(struct job *job, bool kill_it)
+{
+	int status;
+
+	if (kill_it) {
+		job->late = true;
+		(void)kill(-job->pid, SIGKILL);
+		(void)kill(job->pid, SIGKILL);
+	}
+	(void)close(job->fd);
+	job->fd = -1;
+	while (waitpid(job->pid, &status, 0) == -1 && errno == EINTR)
+		;
+	if (WIFSIGNALED(status) && !kill_it)
+		job->late = true;
+	job->pid = 0;
+}
+
+static void
+read_job(struct job *job)
+{
+	char piece[8192];
+	ssize_t n = read(job->fd, piece, sizeof(piece));
+
+	if (n > 0)
+		buf_put(&job->said, piece, (size_t)n);
+	else if (n == 0 || errno != EINTR)
+		end_job(job, false);
+}
+
+/* Up to AT_ONCE at a time until all have ended or the time has. */
+static void
+run_jobs(struct doctor *d, struct jobs *j)
+{
+	size_t next = 0, running = 0;
+
+	do {
+		struct pollfd fd[AT_ONCE];
+		struct job *of[AT_ONCE];
+		int64_t left = d->deadline - clock_mono_ms();
+
+		while (next < j->n && running < AT_ONCE && left > 0) {
+			start_job(d, &j->v[next]);
+			running += j->v[next++].pid != 0;
+		}
+		running = 0;
+		for (size_t i = 0; i < next; i++) {
+			if (j->v[i].pid == 0)
+				continue;
+			if (left <= 0) {
+				end_job(&j->v[i], true);
+				continue;
+			}
+			fd[running] = (struct pollfd){ j->v[i].fd, POLLIN, 0 };
+			of[running++] = &j->v[i];
+		}
+		if (left <= 0)
+			break;
+		if (running > 0 && poll(fd, running, (int)left) > 0)
+			for (size_t i = 0; i < running; i++)
+				if (fd[i].revents != 0)
+					read_job(of[i]);
+		running = 0;
+		for (size_t i = 0; i < next; i++)
+			running += j->v[i].pid != 0;
+	} while (running > 0 || next < j->n);
+	for (size_t i = next; i < j->n; i++)
+		j->v[i].late = true;
+}
+
+/* --- telling ------------------------------------------------------------- */
+
+struct report {
+	const struct cli *cli;
+	bool		 quiet;
+	const struct words *only;	/* names of checks; empty: all */
+	unsigned	 n[4];		/* by status */
+};
+
+static enum doctor_status
+status_of(const json_t *o)
+{
+	const char *s = out_str(o, "status");
+	size_t i = 0;
+
+	while (i < 3 && strcmp(status_names[i], s) != 0)
+		i++;
+	return (enum doctor_status)i;
+}
+
+static void
+print_verdict(struct report *r, const json_t *o)
+{
+	static const enum out_color color[] = { [DOCTOR_OK] = OUT_GOOD, [DOCTOR_SKIP] = OUT_DIM,
+		[DOCTOR_WARN] = OUT_WARN, [DOCTOR_FAIL] = OUT_BAD };
+	enum doctor_status status = status_of(o);
+	const char *domain = out_str(o, "domain"), *fix = out_str(o, "fix");
+
+	if (r->only->n > 0 && !words_have(r->only, out_str(o, "check")))
+		return;
+	r->n[status]++;
+	if (r->quiet && (status == DOCTOR_OK || status == DOCTOR_SKIP))
+		return;
+	if (r->cli->json) {
+		out_json_lent(o);
+		return;
+	}
+	(void)printf("%s%-4s%s  %-14s %s%s%s\n", out_on(r->cli, color[status]),
+	    status_names[status], out_off(r->cli), out_str(o, "check"), domain,
+	    domain[0] != '\0' ? ": " : "", out_str(o, "text"));
+	if (fix[0] != '\0')
+		(void)printf("      %-14s -> %s\n", "", fix);
+}
+
+static void
+print_job(struct report *r, const struct job *job)
+{
+	const char *p = buf_str(&job->said);
+	json_t *o;
+
+	while (*p != '\0') {
+		size_t len = strcspn(p, "\n");
+
+		if ((o = json_loadb(p, len, 0, NULL)) != NULL)
+			print_verdict(r, o);
+		json_decref(o);
+		p += len + (p[len] == '\n');
+	}
+	if (!job->late)
+		return;
+	o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "check", job->check->name, "domain",
+	    job->domain != NULL ? out_safe(job->domain->name) : "", "status", "fail", "text",
+	    "not ended in time: something that it asks does not answer", "fix", "");
+	print_verdict(r, o);
+	json_decref(o);
+}
+
+static int
+conclude(const struct report *r)
+{
+	if (!r->cli->json && !r->quiet)
+		(void)printf("\n%u ok, %u skipped, %u to look at, %u failed\n", r->n[DOCTOR_OK],
+		    r->n[DOCTOR_SKIP], r->n[DOCTOR_WARN], r->n[DOCTOR_FAIL]);
+	if (r->n[DOCTOR_FAIL] > 0)
+		return EX_UNAVAILABLE;
+	return r->n[DOCTOR_WARN] > 0 ? EX_TEMPFAIL : EX_OK;
+}
+
+static int
+no_facts(struct report *r, const char *why, const char *fix)
+{
+	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "check", "config", "domain", "", "status",
+	    "fail", "text", out_safe(why), "fix", out_safe(fix));
+
+	r->only = &(const struct words){ NULL, 0 };
+	print_verdict(r, o);
+	json_decref(o);
+	return EX_CONFIG;
+}
+
+/* --- the command --------------------------------------------------------- */
+
+static const struct doctor_check *
+find_check(const char *name)
+{
+	for (const struct doctor_check *k = doctor_checks; k->name != NULL; k++)
+		if (strcmp(k->name, name) == 0)
+			return k;
+	return NULL;
+}
+
+static void
+list_checks(const struct cli *c)
+{
+	for (const struct doctor_check *k = doctor_checks; k->name != NULL; k++)
+		if (c->json)
+			out_json(json_pack("{s:s,s:s}", "check", k->name, "what", k->what));
+		else
+			(void)printf("%-14s  %s\n", k->name, k->what);
+}
+
+/* Does somebody want to hear of it, or of one that it speaks for? */
+static bool
+is_wanted(const struct doctor_check *k, const struct words *only)
+{
+	if (k->run == NULL)
+		return false;
+	if (only->n == 0 || words_have(only, k->name))
+		return true;
+	while ((++k)->name != NULL && k->run == NULL)
+		if (words_have(only, k->name))
+			return true;
+	return false;
+}
+
+static int
+examine(struct cli *c, const struct words *only, const char *domain)
+{
+	struct doctor d = { .conf_path = c->conf_path, .out = -1 };
+	struct report r = { .cli = c, .quiet = cli_option(c, "quiet") != NULL, .only = only };
+	struct jobs jobs = { NULL, 0 };
+	char *why = NULL, *fix = NULL;
+	int status;
+
+	d.deadline = clock_mono_ms() + DOCTOR_SECONDS * 1000;
+	if (!doctor_facts(&d, cli_option(c, "mta"), cli_option(c, "mta-config"), &why, &fix))
+		status = no_facts(&r, why, fix);
+	else {
+		for (const struct doctor_check *k = doctor_checks; k->name != NULL; k++) {
+			if (!is_wanted(k, only))
+				continue;
+			if (k->each == DOCTOR_ONCE)
+				add_job(&jobs, k, NULL);
+			else
+				add_each(&jobs, &d, k, domain);
+		}
+		run_jobs(&d, &jobs);
+		for (size_t i = 0; i < jobs.n; i++)
+			print_job(&r, &jobs.v[i]);
+		status = conclude(&r);
+	}
+	for (size_t i = 0; i < jobs.n; i++)
+		buf_free(&jobs.v[i].said);
+	free(jobs.v);
+	doctor_facts_free(&d);
+	free(why);
+	free(fix);
+	return status;
+}
+
+static int
+doctor(struct cli *c)
+{
+	const char *mta = cli_option(c, "mta");
+	struct words only = { NULL, 0 };
+	int status = EX_OK;
+
+	if (cli_option(c, "list") != NULL) {
+		list_checks(c);
+		return EX_OK;
+	}
+	if (mta != NULL && strcmp(mta, "postfix") != 0 && strcmp(mta, "sendmail") != 0 &&
+	    strcmp(mta, "none") != 0)
+		return cli_usage(c, "--mta: `%s' is not postfix, sendmail or none", mta);
+	for (int i = 0; i < c->argc && status == EX_OK; i++) {
+		if (find_check(c->argv[i]) == NULL)
+			status = cli_usage(
+			    c, "there is no check `%s'; doctor --list names them", c->argv[i]);
+		words_add(&only, c->argv[i]);
+	}
+	if (status == EX_OK)
+		status = examine(c, &only, cli_option(c, "domain"));
+	words_clear(&only);
+	return status;
+}
+
+static const struct cli_option options[] = {
+	{ "domain", "NAME", "only this domain and its primary" },
+	{ "quiet", NULL, "only what is not well; nothing if all is" },
+	{ "list", NULL, "list the checks" },
+	{ "mta", "postfix|sendmail|none", "which MTA (default: the one that is here)" },
+	{ "mta-config", "DIR", "where its configuration is (/etc/postfix, /etc/mail)" },
+	{ NULL, NULL, NULL }
+};
+
+const struct command command_doctor = {
+	.name = "doctor", .args = "[CHECK …]",
+	.help = "Examine the whole set-up; each failure comes with what mends it.",
+	.examples = "holdfast doctor\n"
+		    "holdfast doctor --quiet || mail -s 'backup MX' postmaster </dev/null\n"
+		    "holdfast doctor mx primary --domain example.test\n"
+		    "holdfast doctor --json | jq -r 'select(.status == \"fail\").fix'",
+	.min_args = 0, .max_args = -1, .options = options, .run = doctor,
+};

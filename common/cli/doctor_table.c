@@ -1,0 +1,57 @@
+/*
+ * doctor_table.c -- every check, in the order in which their verdicts are shown.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "common/cli/doctor.h"
+
+const struct doctor_check doctor_checks[] = {
+	{ "daemons",
+	  "holdfast-queued and holdfast-milter answer, are of one version, rules and store are good",
+	  DOCTOR_ONCE, false, check_daemons },
+	{ "units", "the daemons start with the machine", DOCTOR_ONCE, false, check_units },
+	{ "state", "the milter writes down what it learns", DOCTOR_ONCE, false, check_state },
+	{ "milter-socket", "the MTA can use the milter: its user, in its chroot, speaks to it",
+	  DOCTOR_ONCE, true, check_milter_socket },
+	{ "lmtp-socket", "the MTA can hand over what it queued itself", DOCTOR_ONCE, true,
+	  check_lmtp_socket },
+	{ "milters", "the MTA asks Holdfast last, and takes nothing unscreened", DOCTOR_ONCE, true,
+	  check_milters },
+	{ "in-flow-delay", "Postfix does not wait a second for each message", DOCTOR_ONCE, true,
+	  check_flow },
+	{ "relay-domains", "the MTA relays for the domains of rules.db", DOCTOR_ONCE, true,
+	  check_relay_domains },
+	{ "own-domains", "none of them is delivered on this host", DOCTOR_ONCE, true, check_own_domains },
+	{ "transport", "what the MTA queued itself comes to Holdfast", DOCTOR_ONCE, true,
+	  check_transport },
+	{ "recipient-maps", "the MTA does not refuse recipients by lists of its own", DOCTOR_ONCE, true,
+	  check_recipient_maps },
+	{ "bare-newline", "the MTA refuses bare line feeds (SMTP smuggling)", DOCTOR_ONCE, true,
+	  check_newline },
+	{ "relay", "strangers cannot relay through this host", DOCTOR_ONCE, true, check_relay },
+	{ "name", "this host's name has an address, the address that name; proxy_interfaces",
+	  DOCTOR_ONCE, false, check_name },
+	{ "port25", "the MTA greets on this host's addresses, by its name", DOCTOR_ONCE, true,
+	  check_port25 },
+	{ "tlsa", "TLSA records of this host, if its zone is signed, match its certificate", DOCTOR_ONCE,
+	  true, check_tlsa },
+	{ "mx", "the domain's MX names this host, the primary is better, the rules name the same",
+	  DOCTOR_EACH_DOMAIN, false, check_mx },
+	{ "mta-sts", "the domain's MTA-STS policy lists this host", DOCTOR_EACH_DOMAIN, false,
+	  check_mta_sts },
+	{ "recipients", "the list of recipients is there and fresh", DOCTOR_EACH_DOMAIN, false,
+	  check_recipients },
+	{ "primary", "the primary answers on its port", DOCTOR_EACH_PRIMARY, false, check_primary },
+	/* check_primary speaks for these, too: one connection shows all of it. */
+	{ "port25-out", "outgoing port 25 is not blocked", DOCTOR_EACH_PRIMARY, false, NULL },
+	{ "primary-tls", "its TLS is what the domain's tls asks for; its certificate's dates",
+	  DOCTOR_EACH_PRIMARY, false, NULL },
+	{ "size", "messages as large as the primary takes are taken, and no larger", DOCTOR_EACH_PRIMARY,
+	  false, NULL },
+	{ "trust", "the primary believes this host who the client was", DOCTOR_EACH_PRIMARY, false,
+	  NULL },
+	{ "disk", "for how many days of an outage there is room", DOCTOR_ONCE, false, check_disk },
+	{ "clock", "the clock is kept right", DOCTOR_ONCE, false, check_clock },
+	{ "copies", "copies of databases that upgrades left behind", DOCTOR_ONCE, false, check_copies },
+	{ NULL, NULL, DOCTOR_ONCE, false, NULL },
+};
