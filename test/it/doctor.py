@@ -165,13 +165,11 @@ def doctor(lab):
     check('only root can try it as Postfix' in done.stdout, f'as nobody: {done.stdout}{done.stderr}')
 
     # --- the MTA
-    os.kill(m.queued_pid(), 15)
-    wait_until(lambda: m.queued_pid() == 0, 20, 'queued to end')
+    m.stop_queued()
     d.finds('lmtp-socket', 'fail', 'cannot connect')
     same(m.cli('doctor', 'daemons', check=False).returncode, 69, 'exit status when something failed')
     d.mends('daemons', 'fail', 'is it running?')
-    os.kill(m.milter_pid(), 15)
-    wait_until(lambda: m.milter_pid() == 0, 20, 'the milter to end')
+    m.stop_milter()
     d.mends('milter-socket', 'fail', 'cannot connect')
     os.chmod('/var/spool/postfix/holdfast', 0o700)
     d.mends('milter-socket', 'fail', 'Permission denied')

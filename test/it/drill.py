@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """holdfast drill: primary up, down, refusing; milter away; no relaying; interrupted. Other mail is not touched."""
 import json
-import os
 import signal
 import subprocess
 import threading
@@ -99,8 +98,7 @@ def drill(lab):
     wait_until(lambda: m.json('primary', 'list')[0]['state'] != 'down', 10, 'the primary to be back')
 
     # The milter is away.
-    os.kill(m.milter_pid(), 15)
-    wait_until(lambda: m.milter_pid() == 0, 20, 'the milter to end')
+    m.stop_milter()
     steps, _ = run_drill(m, status=69)
     check('4' in steps['smtp']['text'] and 'milter-socket' in steps['smtp']['fix'], steps['smtp'])
     m.cli('setup', '--yes')
@@ -115,8 +113,7 @@ def drill(lab):
 
     # queued is away; nothing answers on the port.
     m.cli('drill', '--smtp', '127.0.0.1:9', status=69)
-    os.kill(m.queued_pid(), 15)
-    wait_until(lambda: m.queued_pid() == 0, 20, 'queued to end')
+    m.stop_queued()
     m.cli('drill', status=69)
     m.cli('drill', 'other.test', status=65)
     m.cli('drill', '--to', 'nonsense', status=64)

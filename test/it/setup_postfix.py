@@ -67,8 +67,7 @@ def setup_postfix(lab):
     wait_until(lambda: len(m.primary.messages) == 1, 10, 'the message at the primary')
 
     # The way around the milter works through the chroot, too.
-    os.kill(m.queued_pid(), 15)
-    wait_until(lambda: m.queued_pid() == 0, 20, 'queued to end')
+    m.stop_queued()
     same(code(m, 'joe@example.test'), 250, 'while queued is away')
     done = setup(m)
     check('holdfast-queued -c' in done.stdout and 'main.cf' not in done.stdout,

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """holdfast setup on Debian's Sendmail: mail flows, also what Sendmail kept; twice is once; undo."""
-import os
 
 from lib import sendmail_setup as sendmail
 from lib import smtp
@@ -62,8 +61,7 @@ def setup_sendmail(lab):
     m.primary.messages.pop()
 
     # queued is away: Sendmail keeps the mail and brings it by its LMTP mailer.
-    os.kill(m.queued_pid(), 15)
-    wait_until(lambda: m.queued_pid() == 0, 20, 'queued to end')
+    m.stop_queued()
     same(code(m, 'joe@example.test'), 250, 'while queued is away')
     same(sendmail.queued(), 1, 'messages that Sendmail kept')
     done = setup(m)
@@ -75,8 +73,7 @@ def setup_sendmail(lab):
           lambda: f'the message is as it was sent: {m.primary.messages[2].data!r}')
 
     # The milter is away: nothing passes unscreened.
-    os.kill(m.milter_pid(), 15)
-    wait_until(lambda: m.milter_pid() == 0, 20, 'the milter to end')
+    m.stop_milter()
     check(code(m, 'joe@example.test') // 100 == 4, 'a temporary error without the milter')
     setup(m)
     wait_until(lambda: code(m, 'joe@example.test') == 250, 20, 'mail with the milter back')

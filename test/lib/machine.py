@@ -24,7 +24,7 @@ import struct
 import subprocess
 
 from . import smtp
-from .lab import Skip
+from .lab import Skip, check
 from .process import Failure, run, wait_until
 from .smtp import Client, Lost
 
@@ -239,6 +239,18 @@ class Machine:
 
     def json(self, *args, **how):
         return [json.loads(line) for line in self.cli('--json', *args, **how).stdout.splitlines() if line]
+
+    def stop_queued(self):
+        self._stop(self.queued_pid, 'queued')
+
+    def stop_milter(self):
+        self._stop(self.milter_pid, 'the milter')
+
+    @staticmethod
+    def _stop(pid, name):
+        check(pid() > 0, f'{name} runs')
+        os.kill(pid(), signal.SIGTERM)
+        wait_until(lambda: pid() == 0, 20, f'{name} to end')
 
     @staticmethod
     def queued_pid():

@@ -188,6 +188,7 @@ class Test:
         newer = self.newer_package()
         if self.systemd:
             self.old_rules()
+        self.hf('rule', 'set', 'limits.mode', 'off')    # it comes from one client
         traffic = Traffic()
         traffic.start()
         wait_until(lambda: len(traffic.acknowledged) > 20, 30, 'some traffic')
