@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/dns_private.h"
 #include "common/endpoint.h"
 #include "common/log.h"
@@ -83,8 +84,10 @@ on_result(void *arg, int error, struct ub_result *r)
 		dns_answer_set(&answer, q->type, r);
 	else
 		dns_fail(&answer, error == UB_SYNTAX ? "not a domain name" : ub_strerror(error));
-	ub_resolve_free(r);
 	(void)pthread_mutex_lock(&dns->lock);
+	if (error == 0 && r != NULL)
+		dns_cache_put(dns->cache, r->qname, q->type, clock_mono_ms(), &answer);
+	ub_resolve_free(r);
 	q->answered = true;
 	q->answer = answer;
 	finish = q->wanted && q->finish != NULL;
@@ -98,23 +101,31 @@ on_result(void *arg, int error, struct ub_result *r)
 		q->finish(q);
 }
 
-/* The first question starts libunbound's thread, which inherits the mask: signals are not its business. */
+/* The first question to it starts libunbound's thread, which inherits the mask: signals are not its business. */
 bool
 dns_ask(struct dns_query *q, const char *name)
 {
+	struct dns *dns = q->dns;
 	sigset_t all, old;
+	bool at_hand;
 	int error;
 
+	(void)pthread_mutex_lock(&dns->lock);
+	q->answered = dns_cache_get(dns->cache, name, q->type, clock_mono_ms(), &q->answer);
+	at_hand = q->answered;
+	(void)pthread_mutex_unlock(&dns->lock);
+	if (at_hand)
+		return true;
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = ub_resolve_async(q->dns->ctx, name, (int)q->type, CLASS_IN, q, on_result, NULL);
+	error = ub_resolve_async(dns->ctx, name, (int)q->type, CLASS_IN, q, on_result, NULL);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (error == 0)
 		return false;
-	(void)pthread_mutex_lock(&q->dns->lock);
+	(void)pthread_mutex_lock(&dns->lock);
 	q->answered = true;
 	dns_fail(&q->answer, ub_strerror(error));
-	(void)pthread_mutex_unlock(&q->dns->lock);
+	(void)pthread_mutex_unlock(&dns->lock);
 	return true;
 }
 
@@ -252,6 +263,7 @@ make(const char *server, const char *anchor, bool lists, char **why)
 	TAILQ_INIT(&dns->queries);
 	TAILQ_INIT(&dns->waiters);
 	(void)pthread_mutex_init(&dns->lock, NULL);
+	dns->cache = dns_cache_new();
 	dns->ctx = ub_ctx_create();
 	if (dns->ctx == NULL) {
 		*why = xstrdup("resolver: out of memory or descriptors");
@@ -300,6 +312,7 @@ dns_free(struct dns **dnsp)
 		assert(!q->wanted || q->finish != NULL);	/* a thread's, neither finished nor dropped */
 		query_free(q);
 	}
+	dns_cache_free(&dns->cache);
 	(void)pthread_mutex_destroy(&dns->lock);
 	free(dns);
 	*dnsp = NULL;

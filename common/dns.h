@@ -3,7 +3,7 @@
  *
  * One context for a program. dns_resolve() blocks and may be called from any
  * thread; dns_start() answers on the loop of dns_attach(). `secure' is this
- * library's own verdict, never a server's AD bit (RFC 4035 4.9.3). The resolver's cache is inside.
+ * library's own verdict, never a server's AD bit (RFC 4035 4.9.3). Answers are remembered for their time to live.
  * A look-up ends within DNS_TIMEOUT, whatever the name servers do.
  *
  * SPDX-License-Identifier: BSD-2-Clause

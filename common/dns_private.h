@@ -12,6 +12,7 @@
 
 #include "common/dns.h"
 
+struct dns_cache;
 struct event;
 struct ub_ctx;
 struct ub_result;
@@ -46,6 +47,7 @@ struct dns_waiter {
 struct dns {
 	struct ub_ctx		*ctx;
 	pthread_mutex_t		 lock;
+	struct dns_cache	*cache;
 	TAILQ_HEAD(, dns_waiter) waiters;	/* one of them leads when nobody does */
 	bool			 led;		/* a thread (the loop's for good) reads the pipe */
 	TAILQ_HEAD(, dns_query)	 queries;
@@ -54,7 +56,7 @@ struct dns {
 	void			(*detach)(struct dns *);
 };
 
-/* Asks. The query's answer is FAILED at once if that is not possible (true is returned then). */
+/* Asks. True: the answer is there at once, since it was at hand, or FAILED, since asking is not possible. */
 bool	dns_ask(struct dns_query *, const char *name);
 struct dns_query *dns_query_new(struct dns *, enum dns_type);
 /* Frees it, or leaves that to the answer that is still to come. */
@@ -64,5 +66,17 @@ void	dns_fail(struct dns_answer *, const char *why);
 
 /* dns_rdata.c: what libunbound says, in our words; copies. */
 void	dns_answer_set(struct dns_answer *, enum dns_type, const struct ub_result *);
+void	dns_answer_copy(struct dns_answer *, const struct dns_answer *);
+
+/* dns_cache.c: under the lock; now: mono ms */
+#define DNS_CACHE_MAX		2048	/* answers */
+#define DNS_CACHE_OCTETS	2048	/* of RDATA in one; larger ones are left out */
+#define DNS_CACHE_TTL		60	/* s at most; libunbound keeps them for longer */
+struct dns_cache *dns_cache_new(void);
+void	dns_cache_free(struct dns_cache **);
+bool	dns_cache_get(struct dns_cache *, const char *name, enum dns_type, int64_t now, struct dns_answer *);
+/* Copies it, if it may be kept. */
+void	dns_cache_put(struct dns_cache *, const char *name, enum dns_type, int64_t now,
+	    const struct dns_answer *);
 
 #endif

@@ -42,6 +42,15 @@ type_name(enum dns_type type)
 	return "such";
 }
 
+static const uint8_t *
+copy_octets(const void *from, size_t len)
+{
+	uint8_t *copy = xcalloc(len + 1, 1);
+
+	memcpy(copy, from, len);
+	return copy;
+}
+
 static void
 copy_records(struct dns_answer *a, const struct ub_result *r)
 {
@@ -52,13 +61,21 @@ copy_records(struct dns_answer *a, const struct ub_result *r)
 	a->rr = xcalloc(n, sizeof(*a->rr));
 	for (size_t i = 0; i < n; i++) {
 		size_t len = r->len[i] > 0 ? (size_t)r->len[i] : 0;
-		uint8_t *copy = xcalloc(len + 1, 1);
 
-		memcpy(copy, r->data[i], len);
-		a->rr[i].data = copy;
-		a->rr[i].len = len;
+		a->rr[i] = (struct dns_rr){ copy_octets(r->data[i], len), len };
 	}
 	a->n = n;
+}
+
+void
+dns_answer_copy(struct dns_answer *to, const struct dns_answer *from)
+{
+	*to = *from;
+	to->canonical = from->canonical != NULL ? xstrdup(from->canonical) : NULL;
+	to->why = from->why != NULL ? xstrdup(from->why) : NULL;
+	to->rr = from->n > 0 ? xcalloc(from->n, sizeof(*to->rr)) : NULL;
+	for (size_t i = 0; i < from->n; i++)
+		to->rr[i] = (struct dns_rr){ copy_octets(from->rr[i].data, from->rr[i].len), from->rr[i].len };
 }
 
 static void

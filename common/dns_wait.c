@@ -52,6 +52,14 @@ follow(struct dns *dns, struct dns_waiter *w, int64_t deadline)
 	TAILQ_REMOVE(&dns->waiters, w, link);
 }
 
+/* Called with the lock held by whoever stops waiting. */
+static void
+hand_on(struct dns *dns)
+{
+	if (!dns->led && !TAILQ_EMPTY(&dns->waiters))
+		(void)pthread_cond_signal(&TAILQ_FIRST(&dns->waiters)->ready);
+}
+
 static void
 waiter_init(struct dns_waiter *w)
 {
@@ -80,8 +88,7 @@ wait_for(struct dns_query *q, int64_t ms)
 			lead(dns, left);
 	}
 	q->waiter = NULL;
-	if (!dns->led && !TAILQ_EMPTY(&dns->waiters))
-		(void)pthread_cond_signal(&TAILQ_FIRST(&dns->waiters)->ready);
+	hand_on(dns);
 	(void)pthread_cond_destroy(&w.ready);
 }
 
@@ -90,7 +97,13 @@ dns_begin(struct dns *dns, const char *name, enum dns_type type)
 {
 	struct dns_query *q = dns_query_new(dns, type);
 
-	(void)dns_ask(q, name);
+	if (!dns_ask(q, name)) {
+		(void)pthread_mutex_lock(&dns->lock);
+		if (!dns->led)
+			lead(dns, 0);	/* answers that nobody waited for: they would pile up */
+		hand_on(dns);
+		(void)pthread_mutex_unlock(&dns->lock);
+	}
 	return q;
 }
 

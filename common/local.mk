@@ -8,7 +8,7 @@ libcommon_a_SOURCES += common/buf.c common/buf.h common/endpoint.c common/endpoi
 	common/received.c common/utf8.c common/utf8.h
 libcommon_a_SOURCES += common/addr.c common/addr.h common/conf.c common/conf.h common/conf_hostname.c \
 	common/conf_keys.h common/conf_value.c common/daemon.c common/daemon.h common/daemon_notify.c \
-	common/dns.c common/dns.h common/dns_loop.c common/dns_private.h common/dns_rdata.c \
+	common/dns.c common/dns.h common/dns_cache.c common/dns_loop.c common/dns_private.h common/dns_rdata.c \
 	common/dns_wait.c \
 	common/hosts.c common/hosts.h common/idn.c common/idn.h
 libcommon_a_SOURCES += common/wire.h common/wire_command.c common/wire_data.c common/wire_format.c \

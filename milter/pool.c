@@ -38,9 +38,9 @@
 
 struct pool {
 	pthread_mutex_t		 lock;
-	pthread_cond_t		 changed;	/* somebody entered an empty pool, or stop */
+	pthread_cond_t		 changed;	/* somebody entered an idle pool, or stop */
 	pthread_t		 thread;
-	bool			 stop;
+	bool			 stop, idle;	/* idle: nobody was here when the thread last looked */
 	TAILQ_HEAD(stays, pool_stay) stays;	/* the oldest first */
 	size_t			 nstays;
 	struct sockaddr_storage	 addr;
@@ -102,7 +102,8 @@ watch(void *arg)
 
 	(void)pthread_mutex_lock(&p->lock);
 	while (!p->stop) {
-		if (TAILQ_EMPTY(&p->stays)) {
+		p->idle = TAILQ_EMPTY(&p->stays);
+		if (p->idle) {
 			(void)pthread_cond_wait(&p->changed, &p->lock);
 			continue;
 		}
@@ -182,7 +183,7 @@ pool_enter(struct pool *p, struct pool_stay *s)
 		return;
 	s->since = clock_mono_ms();
 	(void)pthread_mutex_lock(&p->lock);
-	if (TAILQ_EMPTY(&p->stays))
+	if (p->idle)
 		(void)pthread_cond_signal(&p->changed);
 	TAILQ_INSERT_TAIL(&p->stays, s, link);
 	p->nstays++;

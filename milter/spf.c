@@ -35,18 +35,25 @@
 
 #define MARGIN	250	/* ms that the child has less than we: its answer must get here */
 
+/* A thread with questions: woken once, by the last answer. */
+struct asker {
+	pthread_cond_t	 settled;
+	size_t		 open;		/* questions without an answer */
+};
+
+/* A question without an answer yet. */
 struct pending {
 	TAILQ_ENTRY(pending) link;
 	uint64_t	 id;
-	bool		 settled;
+	bool		 settled;	/* and not in the list any more */
 	struct spf_answer *answer;
+	struct asker	*asker;
 };
 
 struct spf {
 	int		 fd;
 	pid_t		 pid;		/* of the supervisor; 0 none */
 	pthread_mutex_t	 lock;
-	pthread_cond_t	 settled;	/* an answer, or the end */
 	TAILQ_HEAD(, pending) pending;
 	uint64_t	 next_id;
 	bool		 listening, gone, nonsense;
@@ -86,16 +93,24 @@ fail(struct spf_answer *a, const char *why)
 /* --- the reader ---------------------------------------------------------------------- */
 
 static void
+settle(struct spf *s, struct pending *p)	/* under the lock */
+{
+	TAILQ_REMOVE(&s->pending, p, link);
+	p->settled = true;
+	if (--p->asker->open == 0)
+		(void)pthread_cond_signal(&p->asker->settled);
+}
+
+static void
 on_answer(struct spf *s, const struct spf_message *m)	/* under the lock */
 {
 	struct pending *p;
 
 	TAILQ_FOREACH(p, &s->pending, link) {
-		if (p->id != m->id || p->settled)
+		if (p->id != m->id)
 			continue;
 		*p->answer = m->answer;
-		p->settled = true;
-		(void)pthread_cond_broadcast(&s->settled);
+		settle(s, p);
 		return;
 	}
 }
@@ -105,16 +120,12 @@ static unsigned
 give_up(struct spf *s, const char *why)	/* under the lock */
 {
 	struct pending *p;
-	unsigned n = 0;
+	unsigned n;
 
-	TAILQ_FOREACH(p, &s->pending, link) {
-		if (p->settled)
-			continue;
+	for (n = 0; (p = TAILQ_FIRST(&s->pending)) != NULL; n++) {
 		fail(p->answer, why);
-		p->settled = true;
-		n++;
+		settle(s, p);
 	}
-	(void)pthread_cond_broadcast(&s->settled);
 	return n;
 }
 
@@ -195,7 +206,9 @@ ask(struct spf *s, struct pending *p, const struct spf_query *q, int64_t deadlin
 	const char *why;
 
 	p->id = s->next_id++;
-	p->settled = true;
+	p->settled = false;
+	TAILQ_INSERT_TAIL(&s->pending, p, link);
+	p->asker->open++;
 	if (spf_proto_query(&m, p->id, deadline - MARGIN, q) == -1)
 		fail(p->answer, "the client's address is none");
 	else if (s->gone)
@@ -203,20 +216,29 @@ ask(struct spf *s, struct pending *p, const struct spf_query *q, int64_t deadlin
 	else if ((why = send_query(s, &m)) != NULL)
 		fail(p->answer, why);
 	else
-		p->settled = false;
-	TAILQ_INSERT_TAIL(&s->pending, p, link);
+		return;
+	settle(s, p);
 }
 
 static void
-wait_for(struct spf *s, struct pending *p, int64_t deadline)	/* under the lock */
+wait_for(struct spf *s, struct asker *me, int64_t deadline)	/* under the lock */
 {
 	struct timespec ts = { (time_t)(deadline / 1000), (long)(deadline % 1000) * 1000000 };
 
-	while (!p->settled && clock_mono_ms() < deadline)
-		(void)pthread_cond_timedwait(&s->settled, &s->lock, &ts);
-	if (!p->settled)
-		fail(p->answer, "the SPF process does not answer");
-	TAILQ_REMOVE(&s->pending, p, link);
+	while (me->open > 0 && clock_mono_ms() < deadline)
+		(void)pthread_cond_timedwait(&me->settled, &s->lock, &ts);
+}
+
+static void
+asker_init(struct asker *me)
+{
+	pthread_condattr_t monotonic;
+
+	me->open = 0;
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&me->settled, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
 }
 
 void
@@ -224,15 +246,24 @@ spf_check(struct spf *s, const struct spf_query *q, size_t n, int64_t ms, struct
 {
 	struct pending *p = xcalloc(n, sizeof(*p));
 	int64_t deadline = clock_mono_ms() + ms;
+	struct asker me;
 
+	asker_init(&me);
 	(void)pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < n; i++) {
 		p[i].answer = &a[i];
+		p[i].asker = &me;
 		ask(s, &p[i], &q[i], deadline);
 	}
-	for (size_t i = 0; i < n; i++)
-		wait_for(s, &p[i], deadline);
+	wait_for(s, &me, deadline);
+	for (size_t i = 0; i < n; i++) {
+		if (p[i].settled)
+			continue;
+		fail(p[i].answer, "the SPF process does not answer");
+		settle(s, &p[i]);
+	}
 	(void)pthread_mutex_unlock(&s->lock);
+	(void)pthread_cond_destroy(&me.settled);
 	free(p);
 }
 
@@ -242,17 +273,12 @@ struct spf *
 spf_over(int fd, pid_t pid)
 {
 	struct spf *s = xcalloc(1, sizeof(*s));
-	pthread_condattr_t monotonic;
 
 	s->fd = fd;
 	s->pid = pid;
 	s->next_id = 1;
 	TAILQ_INIT(&s->pending);
 	(void)pthread_mutex_init(&s->lock, NULL);
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&s->settled, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
 	return s;
 }
 
@@ -318,7 +344,6 @@ spf_free(struct spf **sp)
 	(void)close(s->fd);
 	while (s->pid != 0 && waitpid(s->pid, &status, 0) == -1 && errno == EINTR)
 		continue;
-	(void)pthread_cond_destroy(&s->settled);
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s);
 	*sp = NULL;

@@ -20,15 +20,15 @@ from .process import Process, free_port, run, wait_until
 
 HEAD = '''$ORIGIN {name}.
 $TTL {ttl}
-@ SOA ns.{name}. hostmaster.{name}. {serial} 3600 600 86400 1
+@ SOA ns.{name}. hostmaster.{name}. {serial} 3600 600 86400 {ttl}
 @ NS ns.{name}.
 ns A 127.0.0.1
 '''
 
 
 class Nsd:
-    def __init__(self, lab, zones, signed=(), name='nsd', port=None):
-        self.lab, self.port = lab, port or free_port()
+    def __init__(self, lab, zones, signed=(), name='nsd', port=None, ttl=1):
+        self.lab, self.port, self.ttl = lab, port or free_port(), ttl
         self.dir = lab.mkdir(name)
         self.address = f'127.0.0.1:{self.port}'
         self.anchor = f'{self.dir}/anchor'
@@ -79,7 +79,7 @@ class Nsd:
     def serves(self, zone, serial):
         return soa_serial(self.port, zone) == serial
 
-    def _write(self, name, text, expired=False, ttl=1):
+    def _write(self, name, text, expired=False, ttl=None):
         self.serial += 1
         self.zones[name] = text, self.serial
         path = f'{self.dir}/{name}.zone'
@@ -87,7 +87,7 @@ class Nsd:
             if os.path.exists(path):
                 os.unlink(path)
             return self.serial
-        head = HEAD.format(name=name, serial=self.serial, ttl=ttl)
+        head = HEAD.format(name=name, serial=self.serial, ttl=ttl or self.ttl)
         target = f'{path}.new'
         with open(target, 'w') as f:
             f.write(head + text)
@@ -134,7 +134,7 @@ class Unbound:
   do-not-query-localhost: no
   do-ip6: no
   num-threads: 1
-  cache-max-negative-ttl: 1
+  cache-max-negative-ttl: {nsd.ttl}
   infra-host-ttl: 1
   local-zone: "test." nodefault
   unblock-lan-zones: yes
