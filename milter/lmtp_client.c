@@ -15,10 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -30,6 +27,7 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
+#include "milter/dial.h"
 
 #define INPUT_MAX	(1024u * 1024)	/* replies not read yet */
 #define READ_SIZE	4096
@@ -52,24 +50,7 @@ struct lmtp_pool {
 	unsigned	 nidle;
 };
 
-/* --- waiting ------------------------------------------------------------- */
-
-/* 1: ready, 0: the deadline passed. */
-static int
-wait_for(int fd, short events, int64_t deadline)
-{
-	struct pollfd p = { .fd = fd, .events = events };
-	int64_t left;
-	int n;
-
-	do {
-		left = deadline - clock_mono_ms();
-		if (left < 0)
-			left = 0;
-		n = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
-	} while (n == -1 && errno == EINTR);
-	return n != 0;	/* an error shows up in the next read or write */
-}
+/* --- replies ------------------------------------------------------------- */
 
 /* Takes what has arrived. 0, or -1 with *why; a close is noted in eof. */
 static int
@@ -139,7 +120,7 @@ lmtp_client_send(struct lmtp_client *c, struct iovec *iov, int n, int64_t deadli
 			*why = "connection lost";
 			return -1;
 		}
-		if (wait_for(c->fd, POLLIN | POLLOUT, deadline) == 0) {
+		if (dial_wait(c->fd, POLLIN | POLLOUT, deadline) == 0) {
 			*why = "timed out sending";
 			return -1;
 		}
@@ -200,7 +181,7 @@ lmtp_client_reply(struct lmtp_client *c, struct wire_reply *r, int64_t deadline,
 			*why = "connection closed";
 			return LMTP_BROKEN;
 		}
-		if (wait_for(c->fd, POLLIN, deadline) == 0)
+		if (dial_wait(c->fd, POLLIN, deadline) == 0)
 			return LMTP_NOTHING;
 		if (receive(c, why) == -1)
 			return LMTP_BROKEN;
@@ -208,49 +189,6 @@ lmtp_client_reply(struct lmtp_client *c, struct wire_reply *r, int64_t deadline,
 }
 
 /* --- connecting ---------------------------------------------------------- */
-
-static int
-connect_to(const struct sockaddr *sa, socklen_t salen, int64_t deadline)
-{
-	socklen_t len = sizeof(int);
-	int fd, one = 1, error = 0;
-
-	if ((fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) == -1)
-		return -1;
-	/* Nagle and delayed ACK would cost 40 ms a message. */
-	if (sa->sa_family != AF_UNIX)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	while (connect(fd, sa, salen) == -1) {
-		if (errno == EINTR)
-			continue;
-		if (errno == EISCONN)
-			break;
-		/* A unix listener whose backlog is full says EAGAIN and cannot be polled for. */
-		if (errno == EAGAIN && clock_mono_ms() < deadline) {
-			(void)poll(NULL, 0, 10);
-			continue;
-		}
-		if (errno != EINPROGRESS && errno != EALREADY)
-			goto fail;
-		if (wait_for(fd, POLLOUT, deadline) == 0) {
-			errno = ETIMEDOUT;
-			goto fail;
-		}
-		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
-			goto fail;
-		if (error != 0) {
-			errno = error;
-			goto fail;
-		}
-		break;
-	}
-	return fd;
-fail:
-	error = errno;
-	(void)close(fd);
-	errno = error;
-	return -1;
-}
 
 static int
 connect_unix(const char *path, int64_t deadline, char **why)
@@ -265,7 +203,7 @@ connect_unix(const char *path, int64_t deadline, char **why)
 		return -1;
 	}
 	memcpy(sun.sun_path, path, strlen(path) + 1);
-	if ((fd = connect_to((const struct sockaddr *)&sun, sizeof(sun), deadline)) == -1)
+	if ((fd = dial((const struct sockaddr *)&sun, sizeof(sun), deadline)) == -1)
 		*why = xasprintf("%s: %s", path, strerror(errno));
 	return fd;
 }
@@ -285,7 +223,7 @@ connect_inet(const struct endpoint *e, int64_t deadline, char **why)
 		return -1;
 	}
 	for (ai = list; ai != NULL && fd == -1; ai = ai->ai_next)
-		fd = connect_to(ai->ai_addr, ai->ai_addrlen, deadline);
+		fd = dial(ai->ai_addr, ai->ai_addrlen, deadline);
 	if (fd == -1)
 		*why = xasprintf("%s:%s: %s", e->host, port, strerror(errno));
 	freeaddrinfo(list);

@@ -7,7 +7,7 @@ libchecks_a_SOURCES = milter/argv.c milter/argv.h milter/authres.c milter/authre
 	milter/check_sender_domain.c milter/check_size.c milter/check_spam.c milter/check_spf.c \
 	milter/check_spf.h milter/check_spoof.c milter/check_virus.c milter/checks.c \
 	milter/checks.h milter/complaints.c milter/complaints.h milter/counters.c \
-	milter/counters.h milter/derived.c milter/derived.h milter/dnsbl.c milter/dnsbl.h \
+	milter/counters.h milter/derived.c milter/derived.h milter/dial.c milter/dial.h milter/dnsbl.c milter/dnsbl.h \
 	milter/dnsbl_ask.c milter/dnsbl_ask.h milter/engine.c milter/engine.h milter/explain.c \
 	milter/explain.h milter/explain_client.c milter/explain_message.c milter/greylist.c milter/greylist.h milter/handover.c \
 	milter/handover.h milter/helo.c milter/helo.h milter/host.c milter/host.h \

@@ -12,10 +12,7 @@
 #include "milter/scan_io.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,65 +22,9 @@
 
 #include "common/clock.h"
 #include "common/endpoint.h"
-
-/* --- waiting ------------------------------------------------------------------ */
-
-/* What is ready; 0: the deadline has passed. */
-static short
-wait_for(int fd, short events, int64_t deadline)
-{
-	struct pollfd p = { .fd = fd, .events = events };
-	int64_t left;
-	int n;
-
-	do {
-		left = deadline - clock_mono_ms();
-		if (left < 0)
-			left = 0;
-		n = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
-	} while (n == -1 && errno == EINTR);
-	return n > 0 ? p.revents : 0;
-}
+#include "milter/dial.h"
 
 /* --- connecting ---------------------------------------------------------------- */
-
-/* -1 and errno. */
-static int
-connect_to(const struct sockaddr *sa, socklen_t salen, int64_t deadline)
-{
-	socklen_t len = sizeof(int);
-	int fd, one = 1, error = 0;
-
-	if ((fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) == -1)
-		return -1;
-	if (sa->sa_family != AF_UNIX)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	while (connect(fd, sa, salen) == -1 && (error = errno) != EISCONN) {
-		if (error == EINTR)
-			continue;
-		/* A unix listener whose backlog is full says EAGAIN and cannot be polled for. */
-		if (error == EAGAIN && clock_mono_ms() < deadline) {
-			(void)poll(NULL, 0, 10);
-			continue;
-		}
-		if (error != EINPROGRESS && error != EALREADY)
-			goto fail;
-		if (wait_for(fd, POLLOUT, deadline) == 0) {
-			error = ETIMEDOUT;
-			goto fail;
-		}
-		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
-			error = errno;
-		if (error != 0)
-			goto fail;
-		break;
-	}
-	return fd;
-fail:
-	(void)close(fd);
-	errno = error;
-	return -1;
-}
 
 static int
 open_unix(struct scan_io *io, const char *path)
@@ -95,7 +36,7 @@ open_unix(struct scan_io *io, const char *path)
 	if (strlen(path) >= sizeof(sun.sun_path))
 		return scan_fault(io->result, "%s: path too long for a socket", path);
 	memcpy(sun.sun_path, path, strlen(path) + 1);
-	io->fd = connect_to((const struct sockaddr *)&sun, sizeof(sun), io->deadline);
+	io->fd = dial((const struct sockaddr *)&sun, sizeof(sun), io->deadline);
 	return io->fd != -1 ? 0 : scan_fault(io->result, "%s: %s", path, strerror(errno));
 }
 
@@ -116,7 +57,7 @@ open_inet(struct scan_io *io, const struct endpoint *e)
 	for (struct addrinfo *ai = list; ai != NULL && io->fd == -1; ai = ai->ai_next) {
 		int64_t limit = clock_mono_ms() + SCAN_CONNECT_MS;
 
-		io->fd = connect_to(ai->ai_addr, ai->ai_addrlen,
+		io->fd = dial(ai->ai_addr, ai->ai_addrlen,
 		    limit < io->deadline ? limit : io->deadline);
 	}
 	error = errno;
@@ -164,7 +105,7 @@ scan_io_send(struct scan_io *io, const void *data, size_t len)
 			p += n;
 			len -= (size_t)n;
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			if ((ready = wait_for(io->fd, POLLIN | POLLOUT, io->deadline)) == 0)
+			if ((ready = dial_wait(io->fd, POLLIN | POLLOUT, io->deadline)) == 0)
 				return scan_fault(io->result, "timed out sending");
 			if ((ready & ~POLLOUT) != 0)
 				return 1;
@@ -218,7 +159,7 @@ scan_io_receive(struct scan_io *io, struct buf *in, bool nul_ends)
 		ssize_t n;
 
 		/* Asked each time: who sends a byte now and then has no more time than others. */
-		if (wait_for(io->fd, POLLIN, io->deadline) == 0 || clock_mono_ms() >= io->deadline)
+		if (dial_wait(io->fd, POLLIN, io->deadline) == 0 || clock_mono_ms() >= io->deadline)
 			return scan_fault(io->result, "timed out waiting for the answer");
 		n = recv(io->fd, bytes, sizeof(bytes), 0);
 		if (n == -1 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))

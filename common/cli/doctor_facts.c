@@ -16,16 +16,6 @@
 #include "common/conf.h"
 #include "common/rules.h"
 
-static bool
-has_file(const char *dir, const char *name)
-{
-	char *path = xasprintf("%s/%s", dir, name);
-	bool there = access(path, F_OK) == 0;
-
-	free(path);
-	return there;
-}
-
 static void
 find_postfix(struct doctor *d, const char *dir, char **why)
 {
@@ -56,8 +46,8 @@ static void
 find_mta(struct doctor *d, const char *mta, const char *dir, char **why)
 {
 	char *postconf = proc_find("postconf");
-	bool sendmail = has_file(dir != NULL ? dir : "/etc/mail", "sendmail.cf");
-	bool postfix = postconf != NULL && has_file(dir != NULL ? dir : "/etc/postfix", "main.cf");
+	bool sendmail = file_in(dir != NULL ? dir : "/etc/mail", "sendmail.cf");
+	bool postfix = postconf != NULL && file_in(dir != NULL ? dir : "/etc/postfix", "main.cf");
 
 	free(postconf);
 	if (mta != NULL) {

@@ -109,6 +109,16 @@ open_folder(const char *path, const char **name, char **why)
 	return -1;
 }
 
+bool
+file_in(const char *dir, const char *name)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	bool there = access(path, F_OK) == 0;
+
+	free(path);
+	return there;
+}
+
 static int
 write_all(int fd, const char *p, size_t len)
 {

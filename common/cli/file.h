@@ -32,6 +32,7 @@ enum file_found	 file_read(const char *path, struct buf *, struct file_owner *ow
 /* 0, or -1 with *why and the old file as it was. */
 int		 file_write(const char *path, const void *data, size_t, const struct file_owner *,
 		    char **why);
+bool		 file_in(const char *dir, const char *name);	/* is it there? */
 /* One that is not there is no failure. */
 int		 file_remove(const char *path, char **why);
 

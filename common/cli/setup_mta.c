@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/cli/cli.h"
+#include "common/cli/file.h"
 #include "common/cli/postfix.h"
 #include "common/cli/proc.h"
 #include "common/cli/setup.h"
@@ -27,16 +27,6 @@ setup_mta_name(enum setup_mta mta)
 }
 
 static bool
-has_file(const char *dir, const char *name)
-{
-	char *path = xasprintf("%s/%s", dir, name);
-	bool there = access(path, F_OK) == 0;
-
-	free(path);
-	return there;
-}
-
-static bool
 has_program(const char *name)
 {
 	char *path = proc_find(name);
@@ -51,8 +41,8 @@ static enum setup_mta
 look(const char *dir, bool *several)
 {
 	bool postfix = has_program("postconf") &&
-	    has_file(dir != NULL ? dir : POSTFIX_DIR, "main.cf");
-	bool sendmail = has_file(dir != NULL ? dir : SENDMAIL_DIR, "sendmail.mc");
+	    file_in(dir != NULL ? dir : POSTFIX_DIR, "main.cf");
+	bool sendmail = file_in(dir != NULL ? dir : SENDMAIL_DIR, "sendmail.mc");
 
 	*several = postfix && sendmail;
 	if (postfix && !sendmail)
@@ -69,12 +59,12 @@ found(struct setup *s, const char *dir)
 	s->mta_dir = xstrdup(dir != NULL	     ? dir
 			     : s->mta == MTA_POSTFIX ? POSTFIX_DIR
 						     : SENDMAIL_DIR);
-	if (s->mta == MTA_POSTFIX && !has_file(s->mta_dir, "main.cf"))
+	if (s->mta == MTA_POSTFIX && !file_in(s->mta_dir, "main.cf"))
 		return cli_fail(EX_CONFIG,
 		    "%s/main.cf is not there: give Postfix a configuration first "
 		    "(Debian: dpkg-reconfigure postfix)",
 		    s->mta_dir);
-	if (s->mta == MTA_SENDMAIL && !has_file(s->mta_dir, "sendmail.mc"))
+	if (s->mta == MTA_SENDMAIL && !file_in(s->mta_dir, "sendmail.mc"))
 		return cli_fail(EX_CONFIG, "%s/sendmail.mc is not there", s->mta_dir);
 	if (s->mta == MTA_POSTFIX && (s->postfix = postfix_read(s->mta_dir, &why)) == NULL) {
 		(void)cli_fail(EX_CONFIG, "%s", why);
