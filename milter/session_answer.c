@@ -43,6 +43,13 @@ session_say(const struct session *s, const struct verdict *v, struct session_ans
 	    text);
 }
 
+/* Of a threshold: what gave the points. */
+static const char *
+rules_of(const struct session *s, const struct verdict *v)
+{
+	return strcmp(v->check, "threshold") == 0 ? buf_str(&s->txn.hits) : v->rule;
+}
+
 static void
 log_verdict(const struct session *s, const char *to, enum check_stage stage, const char *how,
     const struct verdict *v)
@@ -55,7 +62,7 @@ log_verdict(const struct session *s, const char *to, enum check_stage stage, con
 	    s->txn.trace, s->addr, log_quote(&name, session_text(s->helo)),
 	    log_quote(&from, session_text(s->txn.env.sender)), log_quote(&rcpt, to),
 	    engine_stage_name(stage), v->check, how, engine_action_name(v->action), v->code,
-	    log_quote(&reason, v->reason), log_quote(&rule, v->rule), rules_score_text(v->score, score),
+	    log_quote(&reason, v->reason), log_quote(&rule, rules_of(s, v)), rules_score_text(v->score, score),
 	    clock_mono_ms() - s->txn.begun);
 }
 

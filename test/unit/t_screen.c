@@ -308,7 +308,8 @@ shadow_is_harmless(void **state)
 	assert_int_equal(ask(f, "defer.test", "joe@example.test"), 0);
 	settings(f, "('', 'threshold.reject', '2')");
 	assert_int_equal(ask(f, "score.test", "joe@example.test"), 550);
-	assert_non_null(strstr(f->log, "check=threshold action=reject code=550 reason=\"score 2.5\""));
+	assert_non_null(strstr(f->log, "check=threshold action=reject code=550 reason=\"score 2.5\" "
+	    "rule=\"good=2.5\""));
 }
 
 /* What would be refused by whatever check, threshold or content is said, and accepted. */
