@@ -19,7 +19,7 @@ DEB_TEST="libcmocka-dev postfix-sqlite python3-dkim python3-nacl nsd unbound ldn
 DEB_COVERAGE="gcovr"
 DEB_PACKAGE="libcmocka-dev debhelper dpkg-dev fakeroot systemd xz-utils"
 DEB_CHROOT="mmdebstrap iproute2 lintian python3 mount util-linux"
-DEB_RPM="rpm bash file binutils rpmlint libcmocka-dev xz-utils"
+DEB_RPM="rpm bash file binutils rpmlint libcmocka-dev xz-utils selinux-policy-dev m4"
 RPM_BUILD="tar diffutils findutils gcc make glibc-devel autoconf automake pkgconf-pkg-config
     sendmail-milter-devel sqlite-devel openssl-devel libevent-devel jansson-devel
     unbound-devel pcre2-devel libcurl-devel libidn2-devel
@@ -29,7 +29,7 @@ RPM_TEST="libcmocka-devel postfix-sqlite python3-dkimpy python3-pynacl nsd unbou
     ldns-utils fetchmail pypolicyd-spf python3-pyyaml spamassassin clamd
     zsh fish ShellCheck dovecot"
 RPM_COVERAGE="gcovr"
-RPM_RPM="rpm-build rpmlint systemd-rpm-macros libcmocka-devel xz"
+RPM_RPM="rpm-build rpmlint systemd-rpm-macros libcmocka-devel xz selinux-policy-devel"
 
 # The packages' Python modules belong to the system's Python.
 python=/usr/bin/python3
