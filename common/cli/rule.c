@@ -309,6 +309,7 @@ const struct command command_rule_add = {
 		    "holdfast rule add list allow sender_domain .partner.test --checks greylist,spf\n"
 		    "holdfast rule add limits messages client 100/1m --match 198.51.100.7\n"
 		    "holdfast rule add dnsbl dnsbl.example 4 --codes 127.0.0.2\n"
+		    "holdfast rule add dnsbl welcome.example -- -4\n"
 		    "holdfast rule add header subject \"^you have won\" 5\n"
 		    "holdfast rule add pattern example.test \"list-[a-z]+\"\n"
 		    "holdfast rule add alias_domain example.org example.test\n"

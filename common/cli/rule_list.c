@@ -113,8 +113,8 @@ list_settings(const struct cli *c, const struct ruleset *set, const char *group)
 
 struct listed_rows {
 	const struct cli	*c;
-	struct out_table	*t;
-	size_t			 n;
+	struct out_table	*t;		/* NULL: no row yet, or JSON */
+	bool			 apart;		/* something is shown above */
 };
 
 /* Its columns are the headings. */
@@ -146,8 +146,8 @@ one_row(void *arg, const struct rules_kind *k, const char *const *value)
 	size_t n = rules_kind_ncolumns(k);
 	json_t *o;
 
-	if (l->n++ == 0 && !l->c->json) {
-		(void)printf("%s: %s\n", k->name, k->help);
+	if (l->t == NULL && !l->c->json) {
+		(void)printf("%s%s: %s\n", l->apart ? "\n" : "", k->name, k->help);
 		l->t = table_of(k);
 	}
 	if (!l->c->json) {
@@ -161,19 +161,17 @@ one_row(void *arg, const struct rules_kind *k, const char *const *value)
 	out_json(o);
 }
 
+/* A kind without rows shows nothing, not even the blank line between tables. */
 static int
-list_kind(struct cli *c, const struct rules_kind *k, bool apart, size_t *n)
+list_kind(struct cli *c, const struct rules_kind *k, bool apart)
 {
-	struct listed_rows l = { .c = c };
+	struct listed_rows l = { .c = c, .apart = apart };
 	char *why = NULL;
 	int status;
 
-	if (apart && !c->json)
-		(void)putchar('\n');
 	status = cli_read_failed(rules_kind_each(cli_conf(c)->rules_db, k, one_row, &l, &why), &why);
 	if (l.t != NULL)
 		out_table_print(&l.t, c);
-	*n = l.n;
 	return status;
 }
 
@@ -186,7 +184,6 @@ list(struct cli *c)
 	const struct rules_kind *k = word != NULL && !settings ? rules_kind_find(word) : NULL;
 	struct ruleset *set = NULL;
 	int status;
-	size_t n = 0;
 
 	if (word != NULL && !settings && k == NULL && !group)
 		return no_such_list(c, word);
@@ -197,9 +194,9 @@ list(struct cli *c)
 		list_settings(c, set, group ? word : NULL);
 	ruleset_unref(&set);
 	if (k != NULL)
-		return list_kind(c, k, group, &n);
+		return list_kind(c, k, group);
 	for (size_t i = 0; status == EX_OK && word == NULL && i < rules_nkinds; i++)
-		status = list_kind(c, &rules_kinds[i], true, &n);
+		status = list_kind(c, &rules_kinds[i], true);
 	return status;
 }
 
