@@ -10,6 +10,7 @@
 
 #include "common/cli/cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -281,7 +282,8 @@ short_option(struct parse *p, const char *text)
 		p->c->conf_path = option_value(p, "config", text[1] != '\0' ? text + 1 : NULL);
 		return p->c->conf_path != NULL ? EX_OK : EX_USAGE;
 	default:
-		return cli_usage(p->c, "there is no option `-%c'", text[0]);
+		return cli_usage(p->c, "there is no option `-%c'%s", text[0],
+		    isdigit((unsigned char)text[0]) ? "; a negative number is written after `--'" : "");
 	}
 	return text[1] == '\0' ? EX_OK : cli_usage(p->c, "there is no option `-%s'", text);
 }

@@ -164,6 +164,7 @@ unset(struct cli *c)
 
 /* --- rows ------------------------------------------------------------------ */
 
+/* Which row it was: the words, then what else is in the key. */
 static int
 tell(const struct cli *c, const char *verb, const struct rules_kind *k, const char *const *value)
 {
@@ -172,6 +173,9 @@ tell(const struct cli *c, const char *verb, const struct rules_kind *k, const ch
 	for (size_t i = 0; k->args[i] != '\0'; i++)
 		if (value[k->args[i] - '0'] != NULL)
 			buf_printf(&b, "%s%s", b.len > 0 ? " " : "", value[k->args[i] - '0']);
+	for (size_t i = 0; i < k->nkeys; i++)
+		if (value[i] != NULL && strchr(k->args, '0' + (int)i) == NULL)
+			buf_printf(&b, " %s=%s", k->column[i].name, value[i]);
 	if (c->json)
 		out_json(json_pack("{s:s,s:o}", "kind", k->name, verb, out_string(buf_str(&b))));
 	else
@@ -286,6 +290,14 @@ static const struct cli_option row_options[] = {
 	{ "note", "TEXT", "why it is there" },
 	{ NULL, NULL, NULL }
 };
+/* Those of them that say which row it is. */
+static const struct cli_option key_options[] = {
+	{ "for", "SCOPE", "list, header: for a domain or address that is served here" },
+	{ "match", "VALUE", "limits: for whom" },
+	{ "what", "WORD", "dnsbl: client, client_name, helo or sender_domain" },
+	{ "codes", "LIST", "dnsbl: the answers that count" },
+	{ NULL, NULL, NULL }
+};
 
 const struct command command_rule_set = {
 	.name = "rule set", .args = "NAME VALUE",
@@ -322,5 +334,5 @@ const struct command command_rule_remove = {
 	.examples = "holdfast rule remove list deny client 192.0.2.0/24\n"
 		    "holdfast rule remove limits messages client --match 198.51.100.7\n"
 		    "holdfast rule remove mx_network 192.0.2.0/24",
-	.min_args = 2, .max_args = 4, .options = row_options, .run = remove_,
+	.min_args = 2, .max_args = 4, .options = key_options, .run = remove_,
 };
