@@ -83,6 +83,11 @@ wal_check(const char *path, int64_t *size, uint32_t *page_size, char **why)
 		    errno == ELOOP ? "is a symbolic link" : strerror(errno));
 	} else if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		*why = xasprintf("%s: is not a regular file", wal);
+	} else if (st.st_uid != geteuid() || (st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+		/* Mail would be written where others read it; or be what they wrote. */
+		*why = xasprintf("%s: belongs to user id %lu with mode %04o: if you copied it here, chown and chmod "
+		    "it like %s; if nobody of yours did, remove it", wal, (unsigned long)st.st_uid,
+		    (unsigned)(st.st_mode & 07777), path);
 	} else {
 		*size = st.st_size;
 		if (st.st_size >= WAL_HEADER && pread(fd, head, sizeof(head), 0) == WAL_HEADER)

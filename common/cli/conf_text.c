@@ -27,16 +27,19 @@ initial_value(const char *name, size_t len)
 	return "";
 }
 
-/* "#key =" becomes "#key = default". The host's own name is filled in. */
+/* "#key =" becomes "#key = default". The host's own name is filled in, and the one path that is not the default. */
 void
 cli_conf_text(struct buf *b)
 {
+	static const char state_key[] = "state_db =";
 	char *own = conf_own_hostname("/etc/hosts");
 
 	for (const char *p = template; *p != '\0';) {
 		size_t len = strcspn(p, "\n"), key = 0;
 
 		buf_put(b, p, len);
+		if (len == sizeof(state_key) - 1 && memcmp(p, state_key, len) == 0)
+			buf_puts(b, " " LOCALSTATEDIR "/lib/holdfast/milter/state.db");
 		if (p[0] == '#' && len > 3 && memcmp(p + len - 2, " =", 2) == 0)
 			key = len - 3;
 		if (key > 0 && strncmp(p + 1, "hostname", key) == 0)

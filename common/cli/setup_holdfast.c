@@ -346,8 +346,9 @@ setup_places_plan(const struct holdfast_wish *w, const struct conf *conf, bool *
 	if (!find_user(conf->queue_user, &who.queue, &who.queue_group, plan) ||
 	    !find_user(conf->milter_user, &who.milter, &who.milter_group, plan))
 		return;
-	plan_missing(conf->rules_db, 01775, who.queue, who.milter_group, "rules and queue", plan);
+	plan_missing(conf->rules_db, 0755, who.queue, who.queue_group, "rules and queue", plan);
 	plan_missing(conf->queue_db, 0700, who.queue, who.queue_group, "the queue", plan);
+	plan_missing(conf->state_db, 0700, who.milter, who.milter_group, "what the milter learns", plan);
 	plan_missing(
 	    conf->control_socket, 0755, who.queue, who.queue_group, "the operator's socket", plan);
 	if (w->socket_dir == NULL)

@@ -157,7 +157,8 @@ class Test:
         for user in ('holdfast', 'holdfast-milter'):
             check(re.search(f'^{user}:.*nologin$', self.root.read('/etc/passwd'), re.M), f'the user {user}')
         st = os.stat(self.root.path(STATE))
-        same(oct(st.st_mode & 0o7777), '0o1775', f'the mode of {STATE}')
+        same(oct(st.st_mode & 0o7777), '0o755', f'the mode of {STATE}')
+        same(oct(os.stat(self.root.path(f'{STATE}/milter')).st_mode & 0o7777), '0o700', 'the mode of the milter\'s')
         check(not self.root.exists('/etc/systemd/system/multi-user.target.wants/holdfast-queued.service'),
               'nothing is enabled')
         check(not self.root.exists('/etc/holdfast/holdfast.conf'), 'nothing is configured')

@@ -77,7 +77,6 @@ make_v1(const struct lab *l, const char *content, bool hot)
 
 	(void)unlink(l->conf.queue_db);
 	(void)unlink(wal);
-	free(wal);
 	assert_int_equal(sqlite3_open(l->conf.queue_db, &db), SQLITE_OK);
 	exec_all(db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = 8192;"
 	    "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; BEGIN");
@@ -88,6 +87,8 @@ make_v1(const struct lab *l, const char *content, bool hot)
 	(void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, hot ? 1 : 0, NULL);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 	assert_int_equal(chmod(l->conf.queue_db, 0600), 0);
+	assert_int_equal(chmod(wal, 0600), hot ? 0 : -1);
+	free(wal);
 }
 
 /* All rows of a query as text, from the closed database. */

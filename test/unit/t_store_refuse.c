@@ -188,6 +188,10 @@ test_hot_log(void **state)
 	assert_int_equal(symlink("/etc/passwd", wal), 0);
 	refused(l, wal, "symbolic link");
 	assert_int_equal(unlink(wal), 0);
+	spit(wal, "", 0);				/* laid there by somebody who wants to read along */
+	assert_int_equal(chmod(wal, 0644), 0);
+	refused(l, wal, "mode 0644");
+	assert_int_equal(unlink(wal), 0);
 	lab_open(l);
 	assert_int_equal(lab_totals(l).messages, 0);
 	free(log);
