@@ -3,13 +3,10 @@
 are fetched and unpacked into the scenario's directory, and nothing of it is installed."""
 import glob
 import os
-import shutil
-import subprocess
 
-from .process import Failure, free_port, patience, run, wait_until
+from .process import Failure, free_port, run, wait_until
+from .sendmail_setup import fetch, packages
 from .smtp import Client, Lost
-
-PACKAGES = ('sendmail-base', 'sendmail-bin', 'sendmail-cf')
 
 MC = '''\
 divert(0)dnl
@@ -55,24 +52,15 @@ def unpack(lab):
     from .lab import Skip
     if not lab.root:
         raise Skip('needs root (for Sendmail)')
-    if not shutil.which('dpkg') or not shutil.which('apt-get') or not shutil.which('m4'):
-        raise Skip('needs dpkg, apt-get and m4 (to unpack Sendmail)')
+    fetch()
     where = lab.mkdir('sendmail-packages')
-    try:
-        done = subprocess.run(['apt-get', '-q', 'download', *PACKAGES], cwd=where, capture_output=True,
-                              text=True, timeout=60 * patience(), stdin=subprocess.DEVNULL)
-    except subprocess.TimeoutExpired:
-        raise Skip("Sendmail's packages cannot be fetched in time")
-    packages = glob.glob(f'{where}/*.deb')
-    if done.returncode or len(packages) < len(PACKAGES):
-        raise Skip("Sendmail's packages cannot be fetched here")
-    for package in packages:
+    for package in packages():
         run(['dpkg', '-x', package, f'{where}/root'])
     program = f'{where}/root/usr/libexec/sendmail/sendmail'
     if not os.path.exists(program):         # it was there in other releases
         program = f'{where}/root/usr/lib/sm.bin/sendmail'
     if not os.path.exists(program):
-        raise Skip(f'no sendmail in {" ".join(PACKAGES)}')
+        raise Skip(f'no sendmail in its packages')
     missing = [line.split()[0] for line in run(['ldd', program]).stdout.splitlines() if 'not found' in line]
     if missing:
         raise Skip(f'Sendmail needs {" ".join(missing)}')
@@ -82,7 +70,7 @@ def unpack(lab):
 class Sendmail:
     """In front of a Holdfast, as packaging/sendmail/holdfast.m4 sets it up."""
 
-    def __init__(self, lab, holdfast, domains=('example.test',)):
+    def __init__(self, lab, holdfast, domains=('example.test',), switch='hosts files'):
         self.program, macros = unpack(lab)
         self.port = free_port()
         self.dir = lab.mkdir('sendmail')
@@ -90,7 +78,7 @@ class Sendmail:
         os.chmod(self.queue, 0o700)
         lab.write('sendmail/domains', ''.join(f'{d}\n' for d in domains))
         lab.write('sendmail/helpfile', '')
-        lab.write('sendmail/service.switch', 'hosts files\naliases files\n')
+        lab.write('sendmail/service.switch', f'{switch}\naliases files\n')
         mc = lab.write('sendmail/sendmail.mc', MC.format(
             dir=self.dir, port=self.port, milter=holdfast.milter_socket, queued=holdfast.lmtp_socket,
             snippet=os.path.join(lab.source, 'packaging/sendmail/holdfast.m4')))
