@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Bad addresses and HELOs before the milter: each has its exact answer there, and none comes
 through a real Postfix. The rows are those of bad_input.py; what looks odd and is an address passes."""
-from bad_input import addresses
+from bad_input import NUL, ODD_MAIL, addresses, arrived
 from lib import milter, smtp
 from lib.lab import check, same, scenario
 
@@ -62,7 +62,36 @@ def through_postfix(mta):
             same(c.command('NOOP').code, 250, f'{what}: the session goes on')
 
 
-@scenario(limit=90)
+def odd_mail(lab, looks_inside):
+    """What is mail all the same, through a real Postfix, streamed to queued or kept until a check has seen it."""
+    primary = lab.fake_primary()
+    holdfast = lab.holdfast(name=f'odd{looks_inside}').domain('example.test', primary.port, (), '--recipients', 'any')
+    for setting in ('helo.mode', 'sender.mode'):
+        holdfast.cli('rule', 'set', setting, 'enforce')
+    holdfast.cli('rule', 'set', 'limits.mode', 'off')
+    if looks_inside:
+        holdfast.cli('rule', 'add', 'header', 'subject', '^you have won', 'reject')
+    holdfast.start()
+    mta = lab.mta(holdfast, name=f'postfix{looks_inside}', smtputf8_enable='yes', allow_min_user='yes',
+                  allow_percent_hack='no', allow_untrusted_routing='yes').start()
+    sent = []
+    for sender, recipient, message, options in ODD_MAIL:
+        with smtp.stranger(mta.port, '192.0.2.1') as c:
+            r = c.mail(sender, [recipient], message, options)
+        same(r.code, 250, f'{sender} to {recipient}: {r}')
+        sent.append((sender, recipient, message))
+    with smtp.stranger(mta.port, '192.0.2.1') as c:
+        c.command('MAIL FROM:<a@sender.example>')
+        c.command('RCPT TO:<joe@example.test>')
+        c.send(b'BDAT %d LAST\r\n' % len(NUL) + NUL)
+        same(c.reply().code, 250, 'NUL by BDAT')
+    sent.append(('a@sender.example', 'joe@example.test', NUL))
+    arrived(primary, sent)
+    for log in (holdfast.queued.log(), holdfast.milter.log()):
+        check('\x1b' not in log, 'no escape sequence in the log')
+
+
+@scenario(limit=120)
 def bad_envelope(lab):
     holdfast = lab.holdfast()
     holdfast.domain('example.test', 9, (), '--recipients', 'any')
@@ -74,3 +103,5 @@ def bad_envelope(lab):
     through_postfix(lab.mta(holdfast, smtputf8_enable='yes').start())
     same(holdfast.held(), 0, 'messages held')
     check('\x1b' not in holdfast.milter.log(), 'control characters are escaped in the log')
+    for looks_inside in (False, True):
+        odd_mail(lab, looks_inside)

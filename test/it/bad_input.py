@@ -166,38 +166,46 @@ def send(where, message, sender='a@sender.example', recipient='joe@example.test'
     return smtp.lmtp(where, sender, [recipient], message, options)[0]
 
 
-def accepted_as_data(holdfast, primary):
-    """What looks like an attack and is mail: accepted, kept and delivered byte for byte."""
-    rows = [
-        ("\"'); DROP TABLE q;--\"@sender.example", 'joe@example.test', smtp.text('sql'), ''),
-        ('%s%n@sender.example', '"%s%n"@example.test', smtp.text('format', body='%s%n%s\r\n'), ''),
-        ('../../etc/passwd@sender.example', '../../etc/passwd@example.test', smtp.text('path'), ''),
-        ('-oQ/tmp@sender.example', '-oQ/tmp@example.test', smtp.text('option'), ''),
-        ('a@sender.example', 'joe@example.test', smtp.text('esc \x1b[31m red', ident='esc'), ''),
-        ('', 'joe@example.test', smtp.text('null sender'), ''),
-        ('a@sender.example', 'joe@example.test', smtp.text('dots', body='.\r\n..\r\n.x\r\n\r\n.\r\n'), ''),
-        ('a@sender.example', 'joe@example.test',
-         smtp.text('8-bit') + bytes(range(128, 256)) + b'\r\n', 'BODY=8BITMIME'),
-        ('jürgen@sender.example', 'jürgen@example.test', smtp.text('utf8'), 'SMTPUTF8'),
-    ]
-    sent = []
-    for sender, recipient, message, options in rows:
-        same(send(holdfast.lmtp_socket, message, sender, recipient, options).code, 250, sender)
-        sent.append((sender, recipient, message))
-    nul = smtp.text('nul', body='a\0b\r\n')
-    with smtp.Client(holdfast.lmtp_socket, hello='LHLO x') as c:
-        c.command('MAIL FROM:<a@sender.example>')
-        c.command('RCPT TO:<joe@example.test>')
-        c.send(b'BDAT %d\r\n' % len(nul[:-1]) + nul[:-1] + b'BDAT 1 LAST\r\n' + nul[-1:])
-        same((c.reply().code, c.reply().code), (250, 250), 'NUL by BDAT')
-    sent.append(('a@sender.example', 'joe@example.test', nul))
+# What looks like an attack and is mail: sender, recipient, message, options
+ODD_MAIL = [
+    ("\"'); DROP TABLE q;--\"@sender.example", 'joe@example.test', smtp.text('sql'), ''),
+    ('%s%n@sender.example', '"%s%n"@example.test', smtp.text('format', body='%s%n%s\r\n'), ''),
+    ('../../etc/passwd@sender.example', '../../etc/passwd@example.test', smtp.text('path'), ''),
+    ('-oQ/tmp@sender.example', '-oQ/tmp@example.test', smtp.text('option'), ''),
+    ('a@sender.example', 'joe@example.test', smtp.text('esc \x1b[31m red', ident='esc'), ''),
+    ('', 'joe@example.test', smtp.text('null sender'), ''),
+    ('a@sender.example', 'joe@example.test', smtp.text('dots', body='.\r\n..\r\n.x\r\n\r\n.\r\n'), ''),
+    ('a@sender.example', 'joe@example.test',
+     smtp.text('8-bit') + bytes(range(128, 256)) + b'\r\n', 'BODY=8BITMIME'),
+    ('jürgen@sender.example', 'jürgen@example.test', smtp.text('utf8'), 'SMTPUTF8'),
+]
+NUL = smtp.text('nul', body='a\0b\r\n')
 
+
+def arrived(primary, sent):
+    """All of it, byte for byte. sent: sender, recipient, message"""
     primary.start()
     wait_until(lambda: len(primary.messages) >= len(sent), 30,
                lambda: f'{len(sent)} odd messages at the primary; have {len(primary.messages)}')
     for sender, recipient, message in sent:
         check(any(m.sender == sender and m.recipients == [recipient] and m.data.endswith(message)
                   for m in primary.messages), f'from {sender} to {recipient}: {message!r}')
+
+
+def accepted_as_data(holdfast, primary):
+    """What looks like an attack and is mail: accepted, kept and delivered byte for byte."""
+    sent = []
+    for sender, recipient, message, options in ODD_MAIL:
+        same(send(holdfast.lmtp_socket, message, sender, recipient, options).code, 250, sender)
+        sent.append((sender, recipient, message))
+    with smtp.Client(holdfast.lmtp_socket, hello='LHLO x') as c:
+        c.command('MAIL FROM:<a@sender.example>')
+        c.command('RCPT TO:<joe@example.test>')
+        c.send(b'BDAT %d\r\n' % len(NUL[:-1]) + NUL[:-1] + b'BDAT 1 LAST\r\n' + NUL[-1:])
+        same((c.reply().code, c.reply().code), (250, 250), 'NUL by BDAT')
+    sent.append(('a@sender.example', 'joe@example.test', NUL))
+
+    arrived(primary, sent)
     check('\x1b' not in holdfast.queued.log(), 'no escape sequence in the log')
 
 
