@@ -30,17 +30,21 @@
 
 /* --- facts ------------------------------------------------------------------------ */
 
-static struct spf *
-process(const struct check_view *v)
-{
-	return v->host->service != NULL ? service_spf(v->host->service) : NULL;
-}
-
 static bool
 concerns_us(const struct check_view *v)
 {
 	return v->client_addr[0] != '\0' && strncmp(v->client_addr, "127.", 4) != 0 &&
 	    strcmp(v->client_addr, "::1") != 0 && v->auth[0] == '\0';
+}
+
+/* Whom we cannot ask has not said that all is well. */
+static void
+no_process(struct spf_answer a[2])
+{
+	for (size_t i = 0; i < 2; i++) {
+		a[i].result = SPF_TEMPERROR;
+		(void)snprintf(a[i].why, sizeof(a[i].why), "%s", "the SPF process was not started");
+	}
 }
 
 static struct spf_facts *
@@ -52,7 +56,10 @@ ask(struct spf *spf, const struct check_view *v)
 
 	memset(a, 0, sizeof(a));
 	f->has_sender = v->sender[0] != '\0';
-	spf_check(spf, q, f->has_sender ? 2 : 1, SPF_TIMEOUT, a);
+	if (spf != NULL)
+		spf_check(spf, q, f->has_sender ? 2 : 1, SPF_TIMEOUT, a);
+	else
+		no_process(a);
 	f->helo = a[0];
 	f->sender = a[1];
 	return f;
@@ -213,13 +220,12 @@ judge(const struct check_view *v, bool helo, const struct spf_answer *a, struct 
 static int
 at_rcpt(const struct check_view *v, struct verdict *out)
 {
-	struct spf *spf = process(v);
 	const struct spf_facts *f;
 
-	if (spf == NULL || !concerns_us(v))
+	if (v->host->service == NULL || !concerns_us(v))
 		return 0;
 	if (*v->txn == NULL)
-		*v->txn = ask(spf, v);
+		*v->txn = ask(service_spf(v->host->service), v);
 	f = *v->txn;
 	if (f->has_sender && f->helo.result == SPF_FAIL)
 		judge(v, true, &f->helo, out);

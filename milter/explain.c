@@ -151,10 +151,12 @@ found(void *arg, const struct session_finding *f)
 		return;
 	} else
 		fill(e, f->stage, SIZE_MAX);
+	if (f->spf != NULL)
+		e->spf = *f->spf;	/* its owner goes with the session */
 	r = add_row(&e->row, &e->nrows);
 	*r = (struct explain_row){ .state = f->check != NULL ? EXPLAIN_ASKED : EXPLAIN_THRESHOLD,
 	    .stage = f->stage, .check = v->check, .of = f->check, .mode = f->mode, .late = is_over(e),
-	    .verdict = *v, .us = f->us };
+	    .verdict = *v, .us = f->us, .spf = f->spf != NULL ? &e->spf : NULL };
 	if (f->check == NULL)
 		return;
 	e->next = place_of(e, f->check) + 1;
@@ -264,12 +266,14 @@ play(struct session *s, const struct explain_question *q, const struct sockaddr_
 /* --- the whole --------------------------------------------------------------------------- */
 
 struct service *
-explain_service(struct conf *conf, struct rules *rules, struct plugin_set *plugins, char **why)
+explain_service(struct conf *conf, struct rules *rules, struct plugin_set *plugins, struct spf *spf,
+    char **why)
 {
 	struct service *s = service_new(conf, rules, why);
 
 	if (s == NULL)
 		return NULL;
+	service_use_spf(s, spf);
 	service_plugins(s, plugins);
 	state_peek(conf->state_db, s);
 	return s;

@@ -17,6 +17,7 @@
 
 #include "common/dns.h"
 #include "common/rules_policy.h"
+#include "milter/check_spf.h"
 #include "milter/session.h"
 
 struct conf;
@@ -25,6 +26,7 @@ struct plugin_set;
 struct rules;
 struct ruleset;
 struct service;
+struct spf;
 
 #define EXPLAIN_HEADERS_MAX	(1024u * 1024)	/* bytes of all headers of a message */
 #define EXPLAIN_PTR_MAX		8		/* names of an address that are tried */
@@ -55,6 +57,7 @@ struct explain_row {
 	struct verdict		 verdict;
 	int64_t			 us;
 	char			 exception[CHECK_RULE_SIZE];
+	const struct spf_facts	*spf;		/* of the SPF check; NULL: it did not ask */
 };
 
 enum explain_end {
@@ -75,8 +78,9 @@ struct explain {
 	unsigned		 class;
 	const struct rules_policy *policy;
 	/* what was found */
-	struct explain_row	*row;
+	struct explain_row	*row;			/* explain must not be moved: one may point to `spf' */
 	size_t			 nrows;
+	struct spf_facts	 spf;
 	/* what comes of it */
 	enum explain_end	 end;
 	int			 code;			/* 250 for what is accepted */
@@ -101,9 +105,11 @@ struct explain {
 
 /*
  * What sessions share, for one that is not real: no socket, nothing that is written. conf and
- * plugins become its own. NULL and *why (malloc'd).
+ * plugins become its own; the SPF process, which listens, is lent, and without it SPF is a
+ * temperror. NULL and *why (malloc'd).
  */
-struct service	*explain_service(struct conf *, struct rules *, struct plugin_set *, char **why);
+struct service	*explain_service(struct conf *, struct rules *, struct plugin_set *, struct spf *,
+		    char **why);
 /* 0, or -1 and *why (malloc'd): the question makes no sense. explain_clear() in any case. */
 int		 explain_run(struct service *, const struct explain_question *, struct explain *,
 		    char **why);

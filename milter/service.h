@@ -47,7 +47,7 @@ struct counters	*service_counters(const struct service *);
 struct limits	*service_limits(const struct service *);
 struct greylist	*service_greylist(const struct service *);
 struct complaints *service_complaints(const struct service *);
-/* Lent, for as long as the service lives; NULL: SPF is not asked. */
+/* Lent, for as long as the service lives; without one SPF is a temperror. */
 void		 service_use_spf(struct service *, struct spf *);
 struct spf	*service_spf(const struct service *);
 /* Checks from outside; become its own. Once, before the first session. */

@@ -21,6 +21,7 @@
 struct rules_domain;
 struct service;
 struct session;
+struct spf_facts;
 
 enum session_what {
 	SESSION_CONTINUE,
@@ -50,6 +51,7 @@ struct session_finding {
 	const struct verdict	*verdict;
 	int64_t			 us;
 	uint32_t		 skip;	/* what exceptions leave out from here on */
+	const struct spf_facts	*spf;	/* of the SPF check: what was said; NULL: it did not ask. Lent */
 };
 struct session_watch {
 	void	(*whose)(void *arg, const struct rules_domain *);	/* of the recipient; NULL: not ours */

@@ -119,7 +119,7 @@ cut_at(const struct txn *t, const struct ruleset *rules)
 	return t->limit;
 }
 
-/* Do we write Authentication-Results? Then ours are the only ones that may bear our name. */
+/* Do we write Authentication-Results? */
 static bool
 adds_results(const struct txn *t, const struct ruleset *rules)
 {
@@ -133,7 +133,7 @@ adds_results(const struct txn *t, const struct ruleset *rules)
 
 /* What SPF said goes with the message: bounces depend on it (P5), and whoever reads it may want to know. */
 static void
-record_spf(struct session *s)
+record_spf(struct session *s, const struct ruleset *rules)
 {
 	const struct spf_facts *facts = session_spf(s);
 	struct txn *t = &s->txn;
@@ -141,7 +141,7 @@ record_spf(struct session *s)
 	if (facts == NULL)
 		return;
 	t->env.spf = xstrdup(spf_result_name(check_spf_result(facts)));
-	if (t->adds_results)
+	if (adds_results(t, rules))
 		session_add_header(s, AUTHRES_NAME,
 		    check_spf_header(facts, t->setup->conf->hostname, session_text(t->env.sender)));
 }
@@ -160,8 +160,7 @@ start(struct session *s)
 		return;
 	rules = rules_current(service_rules(s->service));
 	t->cut = cut_at(t, rules);
-	t->adds_results = adds_results(t, rules);
-	record_spf(s);
+	record_spf(s, rules);
 	if (s->watch != NULL || session_looks_inside(s, rules))
 		keep_content(s, rules);
 	else if (takes_over(s))
@@ -199,18 +198,18 @@ put(struct session *s, const void *data, size_t len)
 }
 
 /*
- * RFC 8601 5: results that claim to be ours and came with the message are a lie, and go. Only where we write
- * such headers ourselves.
+ * RFC 8601 5: results that claim to be ours and came with the message are a lie, and go, whether or not we write
+ * such headers ourselves: whoever trusts our name does not know. Mail of which nothing is for us stays as it is.
  */
 static bool
 is_forged(struct session *s, const char *name, const char *value)
 {
 	struct txn *t = &s->txn;
 
-	if (strcasecmp(name, AUTHRES_NAME) != 0)
+	if (t->env.nrcpt == 0 || strcasecmp(name, AUTHRES_NAME) != 0)
 		return false;
 	t->nresults++;
-	if (!t->adds_results || !authres_claims(value, t->setup->conf->hostname))
+	if (!authres_claims(value, t->setup->conf->hostname))
 		return false;
 	if (t->nforged < TXN_FORGED_MAX)
 		t->forged[t->nforged] = t->nresults;
@@ -377,7 +376,7 @@ passes(struct session *s, struct session_answer *a)
 	if (t->nforged > TXN_FORGED_MAX) {
 		check_reject(&v, 554, "5.6.0", "Too many results of authentication that bear our name",
 		    "forged results");
-		v.check = check_spf.name;
+		v.check = "results";	/* SPF may be off */
 	}
 	if (refuses(&v)) {
 		refuse(s, &v, a);

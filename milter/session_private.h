@@ -52,7 +52,6 @@ struct txn {
 	struct message	*message;	/* its content; NULL: nobody looks inside, it goes to queued as it comes */
 	enum verdict_action fate;	/* of an accepted message: PASS, TAG or QUARANTINE */
 	char		 fate_reason[CHECK_REASON_SIZE];
-	bool		 adds_results;	/* we write Authentication-Results */
 	struct txn_header added[TXN_ADDED_MAX];	/* that we put on top */
 	size_t		 nadded;
 	unsigned	 nresults;	/* Authentication-Results: seen so far */

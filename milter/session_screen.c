@@ -130,7 +130,7 @@ told(void *arg, const struct check *check, enum rules_mode mode, const struct ve
 		note_slow(sc->s, check, engine_stage_name(sc->stage), us / 1000);
 	if (watch != NULL) {
 		watch->found(watch->arg, &(struct session_finding){ sc->stage, check, mode, v, us,
-		    sc->skip });
+		    sc->skip, check == &check_spf ? session_spf(sc->s) : NULL });
 		return;
 	}
 	if (check != NULL)
@@ -158,7 +158,7 @@ would(void *arg, const struct verdict *v)
 	named.check = "rule";
 	if (watch != NULL)
 		watch->found(watch->arg, &(struct session_finding){ sc->stage, NULL, MODE_SHADOW, &named, 0,
-		    sc->skip });
+		    sc->skip, NULL });
 	else
 		session_log_shadow(sc->s, sc->to, sc->stage, &named);
 }

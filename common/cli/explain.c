@@ -3,7 +3,7 @@
  *
  * The answer is milter/explain.c's; here it is asked for and printed. Root becomes the milter's
  * user first: what that one may not read or reach, the milter would not either, and a check from
- * outside is not run as root.
+ * outside is not run as root. SPF is evaluated in a process of its own, as the milter does it.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -21,9 +21,11 @@
 #include "common/conf.h"
 #include "common/daemon.h"
 #include "common/log.h"
+#include "milter/checks.h"
 #include "milter/explain.h"
 #include "milter/plugin.h"
 #include "milter/service.h"
+#include "milter/spf.h"
 
 static const char *
 end_name(const struct explain *e)
@@ -93,6 +95,27 @@ points(int score)
 }
 
 static json_t *
+answer_json(const struct spf_answer *a)
+{
+	return json_pack("{s:s,s:s,s:s}", "result", spf_result_name(a->result), "domain",
+	    out_safe(a->domain), "why", out_safe(a->why));
+}
+
+static json_t *
+spf_json(const struct spf_facts *f)
+{
+	json_t *j;
+
+	if (f == NULL)
+		return json_null();
+	j = json_pack("{s:s,s:o}", "result", spf_result_name(check_spf_result(f)), "helo",
+	    answer_json(&f->helo));
+	if (f->has_sender)
+		(void)json_object_set_new(j, "sender", answer_json(&f->sender));
+	return j;
+}
+
+static json_t *
 row_json(const struct explain_row *r)
 {
 	const struct verdict *v = &r->verdict;
@@ -116,6 +139,8 @@ row_json(const struct explain_row *r)
 		    "text", out_safe(v->text)));
 	if (r->state == EXPLAIN_ASKED)
 		(void)json_object_set_new(j, "us", json_integer((json_int_t)r->us));
+	if (r->of == &check_spf)
+		(void)json_object_set_new(j, "spf", spf_json(r->spf));
 	return j;
 }
 
@@ -171,6 +196,30 @@ mode_text(const struct explain_row *r)
 	return r->state == EXPLAIN_EXEMPT ? "exempt" : rules_mode_name(r->mode);
 }
 
+/* "sender softfail (example.org)", "HELO none" */
+static void
+put_answer(struct buf *b, const char *who, const struct spf_answer *a)
+{
+	buf_printf(b, "%s %s", who, spf_result_name(a->result));
+	if (a->domain[0] != '\0' || a->why[0] != '\0')
+		buf_printf(b, " (%s%s%s)", a->domain, a->domain[0] != '\0' && a->why[0] != '\0' ? ": " : "", a->why);
+}
+
+/* What SPF says of both, whatever a rule makes of it. */
+static void
+put_spf(struct buf *b, const struct spf_facts *f)
+{
+	if (f == NULL) {
+		buf_puts(b, "not asked: mail from this host");
+		return;
+	}
+	if (f->has_sender) {
+		put_answer(b, "sender", &f->sender);
+		buf_puts(b, ", ");
+	}
+	put_answer(b, "HELO", &f->helo);
+}
+
 /* "unknown recipient", "list deny client 192.0.2.1: on a list" */
 static void
 put_why(struct buf *b, const struct explain_row *r)
@@ -180,6 +229,8 @@ put_why(struct buf *b, const struct explain_row *r)
 	buf_clear(b);
 	if (r->state == EXPLAIN_EXEMPT)
 		buf_puts(b, r->exception);
+	else if (r->of == &check_spf && r->state == EXPLAIN_ASKED)
+		put_spf(b, r->spf);
 	else if (v->rule[0] != '\0')
 		buf_printf(b, "%s%s%s", v->rule, v->reason[0] != '\0' ? ": " : "", v->reason);
 	else
@@ -300,9 +351,30 @@ open_message(const char *path, FILE **f)
 	return cli_fail(errno == EACCES ? EX_NOPERM : EX_NOINPUT, "%s: %s", path, strerror(errno));
 }
 
-/* The service, made in the order that a milter keeps to: user, checks from outside, rules. */
+/* Forks: before there is a thread. */
+static void
+start_spf(const struct cli *c, struct spf **spf)
+{
+	char *why = NULL;
+
+	if ((*spf = spf_start(c->conf->resolver, false, &why)) == NULL)
+		cli_note("SPF cannot be evaluated: %s", why);
+	free(why);
+}
+
+/* From here on there may be threads. */
+static void
+listen_to_spf(struct spf **spf)
+{
+	if (*spf == NULL || spf_listen(*spf) == 0)
+		return;
+	cli_note("SPF cannot be evaluated: no thread can be started");
+	spf_free(spf);
+}
+
+/* The service, made in the order that a milter keeps to: user, SPF, checks from outside, rules. */
 static int
-make_service(struct cli *c, struct rules **rules, struct service **service)
+make_service(struct cli *c, struct spf **spf, struct rules **rules, struct service **service)
 {
 	struct plugin_set *plugins;
 	struct conf *conf;
@@ -316,14 +388,16 @@ make_service(struct cli *c, struct rules **rules, struct service **service)
 		free(why);
 		return EX_CONFIG;
 	}
+	start_spf(c, spf);
 	plugins = plugin_set_load(c->conf->checks_dir, PLUGIN_PATIENCE);
 	if ((status = cli_rules_open(c, rules)) != EX_OK) {
 		plugin_set_free(&plugins);
 		return status;
 	}
+	listen_to_spf(spf);
 	conf = c->conf;
 	c->conf = NULL;		/* becomes the service's */
-	if ((*service = explain_service(conf, *rules, plugins, &why)) != NULL)
+	if ((*service = explain_service(conf, *rules, plugins, *spf, &why)) != NULL)
 		return EX_OK;
 	(void)cli_fail(EX_CONFIG, "%s", why);
 	free(why);
@@ -341,6 +415,7 @@ explain(struct cli *c)
 	struct sockaddr_storage ss;
 	struct service *service = NULL;
 	struct rules *rules = NULL;
+	struct spf *spf = NULL;
 	struct explain e;
 	char *why = NULL;
 	int status;
@@ -351,7 +426,7 @@ explain(struct cli *c)
 		return cli_usage(c, "--client %s: not an address", q.client);
 	log_set_quiet(true);
 	if ((status = open_message(cli_option(c, "message"), &q.message)) == EX_OK &&
-	    (status = make_service(c, &rules, &service)) == EX_OK) {
+	    (status = make_service(c, &spf, &rules, &service)) == EX_OK) {
 		if (explain_run(service, &q, &e, &why) == -1) {
 			status = cli_fail(EX_DATAERR, "%s", why);
 			free(why);
@@ -365,6 +440,7 @@ explain(struct cli *c)
 		explain_clear(&e);
 	}
 	service_free(&service);
+	spf_free(&spf);
 	rules_close(&rules);
 	if (q.message != NULL && q.message != stdin)
 		(void)fclose(q.message);

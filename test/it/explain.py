@@ -8,7 +8,7 @@ import re
 from lib import smtp
 from lib.dns import Nsd
 from lib.lab import check, same, scenario
-from lib.process import run
+from lib.process import run, wait_until
 
 ZONES = {
     '2.0.192.in-addr.arpa': '25 PTR mail.example.org.\n26 PTR liar.example.org.\n27 PTR gone.example.org.\n'
@@ -17,6 +17,11 @@ ZONES = {
     'example.org': 'mail A 192.0.2.99\nmail A 192.0.2.25\nliar A 192.0.2.1\nsecond A 192.0.2.28\n'
                    'six AAAA 2001:db8::1\n',
     '100.51.198.in-addr.arpa': None,
+    'pass.test': '@ TXT "v=spf1 ip4:192.0.2.25 -all"\n',
+    'fail.test': '@ TXT "v=spf1 -all"\n',
+    'soft.test': '@ TXT "v=spf1 ~all"\n',
+    'neutral.test': '@ TXT "v=spf1 ?all"\n',
+    'none.test': '@ TXT "hello"\n',
     'elsewhere.test': '@ MX 10 mail\nmail A 192.0.2.99\n',
     'broken.test': None,
 }
@@ -34,6 +39,59 @@ def files(*folders):
     return found
 
 
+# sender, HELO; the result of the sender and of HELO, and the code that comes of it
+SPF = [
+    ('a@pass.test', 'mail.example.org', 'pass', 'none', 250),
+    ('a@fail.test', 'mail.example.org', 'fail', 'none', 550),
+    ('a@soft.test', 'mail.example.org', 'softfail', 'none', 450),
+    ('a@neutral.test', 'mail.example.org', 'neutral', 'none', 250),
+    ('a@none.test', 'mail.example.org', 'none', 'none', 250),
+    ('a@broken.test', 'mail.example.org', 'temperror', 'none', 250),
+    ('a@neutral.test', 'fail.test', 'neutral', 'fail', 550),
+    ('', 'pass.test', None, 'pass', 250),
+    ('', 'fail.test', None, 'fail', 550),
+]
+
+
+def spf(holdfast, mta, verdict, ask):
+    """What SPF finds is shown whatever comes of it, and a real session comes to the same."""
+    for sender, helo, result, of_helo, code in SPF:
+        who = {'sender': sender, 'helo': helo}
+        _, v, rows = verdict(**who)
+        row = next(r for r in rows if r['check'] == 'spf')
+        found = row['spf']
+        same((found.get('sender', {}).get('result'), found['helo']['result'], found['result'], v['code']),
+             (result, of_helo, result or of_helo, code), f'{who}: {row}')
+        if sender:
+            same(found['sender']['domain'], sender.split('@')[1], f'{who}: whose policy')
+        text = ask(**who).stdout
+        words = f'sender {result} ({sender.split("@")[1]}' if sender else f'HELO {of_helo} ({helo})'
+        check(words in re.search(r'^rcpt +spf .*', text, re.M)[0], f'{who}: {words}: {text}')
+        with smtp.Client(mta.port) as c:
+            c.command('XCLIENT NAME=mail.example.org ADDR=192.0.2.25')
+            c.command(f'EHLO {helo}')
+            c.command(f'MAIL FROM:<{sender}>')
+            reply = c.command('RCPT TO:<joe@example.test>')
+        same(reply.code, code, f'{who} in a real session: {reply}')
+        if code != 250:
+            real = re.sub(r'trace=\w+', 'trace=explain', reply.text)
+            same(real.split('; from=')[0], f'{v["dsn"]} {v["text"]}', f'{who}: the reply')
+            check('; from=' in reply.text or 'trace=' in reply.text, f'{who}: it is the milter that refuses: {reply}')
+    # It cannot be evaluated: that is said, and is no pass.
+    holdfast.cli('rule', 'set', 'spf.temperror', 'defer')
+    done = ask('--name', 'mail.example.org', sender='a@pass.test', before=('prlimit', '--nproc=0'))
+    same(done.returncode, 75, f'no process can be started: {done.stdout}{done.stderr}')
+    check('SPF cannot be evaluated: ' in done.stderr and 'the SPF process was not started' in done.stdout, f'{done}')
+    # Mail from this host is nobody's forgery, whatever the lists say; and whose rules leave SPF out does not
+    # have it asked.
+    holdfast.cli('rule', 'set', 'lists.mode', 'off')
+    _, v, rows = verdict(sender='a@fail.test', client='127.0.0.1')
+    same((v['code'], next(r for r in rows if r['check'] == 'spf')['spf']), (250, None), 'from this host')
+    check('not asked: mail from this host' in ask(sender='a@fail.test', client='127.0.0.1').stdout, 'in words')
+    holdfast.cli('rule', 'set', 'spf.mode', 'off')
+    check('spf' not in next(r for r in verdict(sender='a@fail.test')[2] if r['check'] == 'spf'), 'off')
+
+
 @scenario(limit=120)
 def explain(lab):
     dns = Nsd(lab, ZONES).start()
@@ -44,9 +102,10 @@ def explain(lab):
     big = lab.write('big.eml', 'Subject: big\n\n' + ('x' * 70 + '\n') * 1000)
     small = lab.write('small.eml', 'Subject: small\n\nHello.\n')
 
-    def ask(*more, client='192.0.2.25', to='joe@example.test', **options):
-        return run([f'{lab.build}/holdfast', '-c', holdfast.conf_path, 'explain', '--client', client,
-                    '--helo', 'mail.example.org', '--from', 'ann@example.org', '--to', to, *more],
+    def ask(*more, client='192.0.2.25', to='joe@example.test', sender='ann@example.org',
+            helo='mail.example.org', before=(), **options):
+        return run([*before, f'{lab.build}/holdfast', '-c', holdfast.conf_path, 'explain', '--client', client,
+                    '--helo', helo, '--from', sender, '--to', to, *more],
                    check=False, **options)
 
     def verdict(*more, **who):
@@ -164,3 +223,9 @@ def explain(lab):
     same(compared, 3, 'replies compared')
     same(len([l for l in holdfast.milter.log().splitlines() if 'trace=explain' in l]), 0,
          'lines of explain in the log')
+
+    # --- SPF ------------------------------------------------------------------------------------------
+    holdfast.cli('rule', 'set', 'spf.mode', 'enforce')
+    holdfast.cli('rule', 'set', 'spf.softfail', 'defer')
+    wait_until(lambda: holdfast.milter.log().count('new rules are in force') >= 1, 5, 'the new rules')
+    spf(holdfast, mta, verdict, ask)

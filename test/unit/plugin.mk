@@ -25,7 +25,7 @@ test_unit_t_screen_SOURCES = test/unit/t_screen.c test/unit/capture.h test/unit/
 test_unit_t_screen_LDADD = $(MILTER_UNIT_LIBS)
 EXTRA_test_unit_t_screen_DEPENDENCIES = test/unit/plugins/made
 test_unit_t_explain_SOURCES = test/unit/t_explain.c test/unit/capture.h test/unit/core.h test/unit/plugin_lab.h \
-	test/unit/rulesdb.c test/unit/rulesdb.h
+	test/unit/rulesdb.c test/unit/rulesdb.h test/unit/spf_fake.c test/unit/spf_fake.h
 test_unit_t_explain_LDADD = $(MILTER_UNIT_LIBS)
 EXTRA_test_unit_t_explain_DEPENDENCIES = test/unit/plugins/made
 test_unit_t_message_file_SOURCES = test/unit/t_message_file.c test/unit/core.h

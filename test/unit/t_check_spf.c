@@ -253,15 +253,27 @@ test_not_asked(void **state)
 		assert_null(w->lab->slot.txn);	/* and nothing is recorded */
 	}
 	assert_int_equal(0, spf_fake_asked(w->fake));
-	/* Nor without the process, as in tests of other things. */
+	/* Nor without a service, as in tests of other things. */
 	w->lab->view.client_addr = "192.0.2.1";
 	w->lab->view.auth = "";
-	service_use_spf(w->service, NULL);
-	ask(w);
-	assert_false(engine_is_hit(&w->v));
 	w->lab->host.service = NULL;
 	ask(w);
 	assert_false(engine_is_hit(&w->v));
+	finish(w);
+}
+
+/* It could not be started, and that is no pass. */
+static void
+test_no_process(void **state)
+{
+	struct world *w = begin("INSERT INTO setting (scope, name, value) VALUES ('', 'spf.temperror', 'defer')");
+
+	(void)state;
+	service_use_spf(w->service, NULL);
+	ask(w);
+	assert_int_equal(451, w->v.code);
+	assert_string_equal("<ann@example.org>: Sender address rejected: SPF temperror: "
+			    "the SPF process was not started", w->v.text);
 	finish(w);
 }
 
@@ -339,6 +351,7 @@ main(void)
 		cmocka_unit_test(test_null_sender),
 		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_not_asked),
+		cmocka_unit_test(test_no_process),
 		cmocka_unit_test(test_death),
 		cmocka_unit_test(test_odd_senders),
 		cmocka_unit_test(test_header),

@@ -23,6 +23,7 @@
 #include "test/unit/capture.h"
 #include "test/unit/plugin_lab.h"
 #include "test/unit/rulesdb.h"
+#include "test/unit/spf_fake.h"
 
 #define MESSAGE	"Subject: test\n\nHello.\n"
 #define LINE	"0123456789012345678901234567890123456789012345678901234567890123456789\n"
@@ -69,7 +70,7 @@ setup(void **state)
 	plugins = plugin_set_load(db(f)->dir, 20000);
 	if ((f->rules = rules_open(db(f)->path, &why)) == NULL)
 		return -1;
-	f->service = explain_service(conf, f->rules, plugins, &why);
+	f->service = explain_service(conf, f->rules, plugins, NULL, &why);
 	*state = f;
 	return f->service == NULL ? -1 : 0;
 }
@@ -531,6 +532,54 @@ messages(void **state)
 	}
 }
 
+/* --- SPF ------------------------------------------------------------------------------- */
+
+/* Asked as in the milter, and what it says is there, whether or not a rule does something about it. */
+static void
+spf_is_asked(void **state)
+{
+	struct fixture *f = *state;
+	struct spf *spf;
+	struct spf_fake *fake = spf_fake_new(&spf);
+	const struct explain_row *r;
+
+	spf_fake_helo(fake, SPF_NEUTRAL, "");
+	service_use_spf(f->service, spf);
+	settings(f, "('', 'spf.mode', 'enforce')");
+	spf_fake_sender(fake, SPF_FAIL, "");
+	assert_int_equal(ask(f, "helo.test", "joe@example.test", NULL)->code, 550);
+	assert_string_equal(f->e.by, "spf");
+	assert_int_equal(row(&f->e, STAGE_RCPT, "spf")->spf->sender.result, SPF_FAIL);
+	spf_fake_sender(fake, SPF_NONE, "");
+	assert_int_equal(ask(f, "helo.test", "joe@example.test", MESSAGE)->code, 250);
+	r = row(&f->e, STAGE_RCPT, "spf");
+	assert_int_equal(r->verdict.action, VERDICT_PASS);
+	assert_int_equal(r->spf->sender.result, SPF_NONE);
+	assert_string_equal(r->spf->sender.domain, "example.org");
+	assert_int_equal(r->spf->helo.result, SPF_NEUTRAL);
+	assert_string_equal(r->spf->helo.domain, "helo.test");
+	assert_null(row(&f->e, STAGE_RCPT, "recipient")->spf);
+	settings(f, "");
+	assert_null(row(ask(f, "helo.test", "joe@example.test", NULL), STAGE_RCPT, "spf")->spf);
+	service_use_spf(f->service, NULL);
+	spf_fake_free(&fake, &spf);
+}
+
+/* It could not be started: not a pass. */
+static void
+spf_is_not_there(void **state)
+{
+	struct fixture *f = *state;
+
+	settings(f, "('', 'spf.mode', 'enforce'), ('', 'spf.temperror', 'defer')");
+	assert_int_equal(ask(f, "helo.test", "joe@example.test", NULL)->code, 451);
+	assert_string_equal(f->e.by, "spf");
+	settings(f, "('', 'spf.mode', 'enforce')");
+	assert_int_equal(ask(f, "helo.test", "joe@example.test", NULL)->code, 250);
+	assert_int_equal(row(&f->e, STAGE_RCPT, "spf")->spf->sender.result, SPF_TEMPERROR);
+	assert_string_equal(row(&f->e, STAGE_RCPT, "spf")->spf->sender.why, "the SPF process was not started");
+}
+
 int
 main(void)
 {
@@ -545,6 +594,8 @@ main(void)
 		T(exceptions),
 		T(policy),
 		T(harmless),
+		T(spf_is_asked),
+		T(spf_is_not_there),
 		cmocka_unit_test(addresses),
 		T(bad_questions),
 		T(messages),

@@ -182,36 +182,6 @@ test_recorded(void **state)
 	finish(w);
 }
 
-/* Off, and nothing is added, recorded or taken away. */
-static void
-test_off(void **state)
-{
-	struct world *w = begin(ON, "");
-
-	(void)state;
-	assert_true(open_message(w, "ann@client.test", "joe@off.test"));
-	session_header(w->s, "Authentication-Results", " mx2.test; spf=pass");
-	assert_int_equal(SESSION_DISCARD, close_message(w));
-	expect_arrival(w, "Authentication-Results: mx2.test; spf=pass\r\nSubject: test\r\n\r\ntext\r\n");
-	expect_envelope(w, NULL);
-	assert_int_equal(0, spf_fake_asked(w->fake));
-	finish(w);
-}
-
-static void
-test_no_header(void **state)
-{
-	struct world *w = begin(ON "INSERT INTO setting (name, value) VALUES ('spf.header', 'no')", "");
-
-	(void)state;
-	assert_true(open_message(w, "ann@client.test", "joe@example.test"));
-	session_header(w->s, "Authentication-Results", " mx2.test; spf=pass");
-	assert_int_equal(SESSION_DISCARD, close_message(w));
-	expect_arrival(w, "Authentication-Results: mx2.test; spf=pass\r\nSubject: test\r\n\r\ntext\r\n");
-	expect_envelope(w, " XSPF=pass\n");
-	finish(w);
-}
-
 static void
 put_results(struct world *w)
 {
@@ -225,6 +195,36 @@ put_results(struct world *w)
 
 #define OTHERS	"Authentication-Results: other.test; spf=pass\r\nX-Authentication-Results: mx2.test; spf=pass\r\n" \
 	"Authentication-Results: mx2.test.evil; spf=pass\r\n"
+
+/* Off, and nothing is added or recorded; what is forged goes all the same. */
+static void
+test_off(void **state)
+{
+	struct world *w = begin(ON, "");
+
+	(void)state;
+	assert_true(open_message(w, "ann@client.test", "joe@off.test"));
+	put_results(w);
+	assert_int_equal(SESSION_DISCARD, close_message(w));
+	expect_arrival(w, OTHERS "Subject: test\r\n\r\ntext\r\n");
+	expect_envelope(w, NULL);
+	assert_int_equal(0, spf_fake_asked(w->fake));
+	finish(w);
+}
+
+static void
+test_no_header(void **state)
+{
+	struct world *w = begin(ON "INSERT INTO setting (name, value) VALUES ('spf.header', 'no')", "");
+
+	(void)state;
+	assert_true(open_message(w, "ann@client.test", "joe@example.test"));
+	put_results(w);
+	assert_int_equal(SESSION_DISCARD, close_message(w));
+	expect_arrival(w, OTHERS "Subject: test\r\n\r\ntext\r\n");
+	expect_envelope(w, " XSPF=pass\n");
+	finish(w);
+}
 
 static void
 test_forged(void **state)
@@ -277,6 +277,29 @@ test_kept(void **state)
 	assert_int_equal(3, session_forged(w->s, 1));
 	assert_int_equal(2, session_forged(w->s, 2));
 	assert_int_equal(0, session_forged(w->s, 3));
+
+	/* SPF is off for him. */
+	assert_true(open_message(w, "ann@client.test", "joe@off.test"));
+	put_results(w);
+	assert_int_equal(SESSION_ACCEPT, close_message(w));
+	assert_null(session_added(w->s, 0, &value));
+	assert_int_equal(5, session_forged(w->s, 0));
+	assert_int_equal(0, session_forged(w->s, 3));
+	finish(w);
+}
+
+/* A message of which nothing is for us. */
+static void
+test_foreign(void **state)
+{
+	struct world *w = begin(ON, "");
+
+	(void)state;
+	(void)open_message(w, "ann@client.test", "joe@example.test");
+	session_reset(w->s);
+	for (int i = 0; i < 3; i++)
+		session_header(w->s, "Authentication-Results", " mx2.test; spf=pass");
+	assert_int_equal(0, session_forged(w->s, 0));
 	finish(w);
 }
 
@@ -327,6 +350,7 @@ main(void)
 		cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_forged_unasked),
 		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_many_forged),
 		cmocka_unit_test(test_spooled),
 	};
