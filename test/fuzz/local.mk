@@ -8,13 +8,10 @@
 #
 # A crash is written to a file; `test/fuzz/replay_undot FILE' shows it without libFuzzer. Put the
 # file, made as small as possible, into the corpus together with the repair.
-fuzz_replays = test/fuzz/replay_addr test/fuzz/replay_command test/fuzz/replay_conf test/fuzz/replay_dsn \
-	test/fuzz/replay_import test/fuzz/replay_lmtp test/fuzz/replay_reply \
-	test/fuzz/replay_rules_file test/fuzz/replay_scan test/fuzz/replay_smtp_client \
-	test/fuzz/replay_spf test/fuzz/replay_spf_proto test/fuzz/replay_undot
-fuzz_replays = test/fuzz/replay_addr test/fuzz/replay_command test/fuzz/replay_conf test/fuzz/replay_dnsbl \
-	test/fuzz/replay_dsn test/fuzz/replay_helo test/fuzz/replay_import test/fuzz/replay_lmtp test/fuzz/replay_reply test/fuzz/replay_smtp_client \
-	test/fuzz/replay_undot
+fuzz_replays = test/fuzz/replay_addr test/fuzz/replay_command test/fuzz/replay_conf \
+	test/fuzz/replay_dnsbl test/fuzz/replay_dsn test/fuzz/replay_helo test/fuzz/replay_import \
+	test/fuzz/replay_lmtp test/fuzz/replay_reply test/fuzz/replay_rules_file test/fuzz/replay_scan \
+	test/fuzz/replay_smtp_client test/fuzz/replay_spf test/fuzz/replay_spf_proto test/fuzz/replay_undot
 check_PROGRAMS += $(fuzz_replays)
 TESTS += $(fuzz_replays)
 EXTRA_DIST += test/fuzz/corpus
