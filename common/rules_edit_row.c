@@ -85,7 +85,7 @@ rules_edit_row(struct rules_edit *e, const struct rules_edit_table *t, const cha
 		r = rules_edit_read_back(e, t->table, key, why);
 	if (r == EDIT_OK && t->check != NULL)
 		r = t->check(e, key, why);
-	return rules_edit_finish(e, r, why);
+	return rules_edit_finish_judged(e, r, why);
 }
 
 enum rules_edit_result
@@ -188,7 +188,7 @@ rules_edit_schedule_remove(struct rules_edit *e, const char *name, char **why)
 		r = EDIT_MISSING;
 	}
 	buf_free(&users);
-	return rules_edit_finish(e, r, why);
+	return rules_edit_finish_judged(e, r, why);
 }
 
 /* --- settings ------------------------------------------------------------ */
@@ -242,7 +242,7 @@ rules_edit_setting_set(struct rules_edit *e, const char *name, const char *given
 		    value, why);
 		if (r == EDIT_OK)
 			r = rules_edit_read_back(e, RULES_SETTING, name, why);
-		r = rules_edit_finish(e, r, why);
+		r = rules_edit_finish_judged(e, r, why);
 	}
 	free(scope);
 	return r;
@@ -270,7 +270,7 @@ rules_edit_setting_unset(struct rules_edit *e, const char *name, const char *giv
 			*why = xasprintf("there is no setting `%s'", name);
 			r = EDIT_MISSING;
 		}
-		r = rules_edit_finish(e, r, why);
+		r = rules_edit_finish_judged(e, r, why);
 	}
 	free(scope);
 	return r;
