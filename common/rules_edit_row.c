@@ -229,6 +229,22 @@ setting_run(struct rules_edit *e, const char *sql, const char *name, const char 
 	return r;
 }
 
+/* The schema would refuse some of these in fewer words. */
+static enum rules_edit_result
+setting_value(const char *name, const char *scope, const char *value, char **why)
+{
+	const struct rules_setting *t = rules_setting_find(name);
+	struct rules_settings settings;
+	struct rules_policy policy;
+	char *reason = NULL;
+
+	if (rules_setting_parse(t, value, &settings, &policy, &reason) == 0)
+		return EDIT_OK;
+	*why = xasprintf("setting %s%s%s: value: %s", name, scope[0] != '\0' ? " for " : "", scope, reason);
+	free(reason);
+	return EDIT_BAD;
+}
+
 enum rules_edit_result
 rules_edit_setting_set(struct rules_edit *e, const char *name, const char *given, const char *value,
     char **why)
@@ -237,9 +253,10 @@ rules_edit_setting_set(struct rules_edit *e, const char *name, const char *given
 	enum rules_edit_result r = setting_scope(name, given, &scope, why);
 
 	if (r == EDIT_OK && (r = rules_edit_begin(e, why)) == EDIT_OK) {
-		r = setting_run(e, "INSERT INTO setting (name, scope, value) VALUES (?1, ?2, ?3)"
-		    " ON CONFLICT (scope, name) DO UPDATE SET value = excluded.value", name, scope,
-		    value, why);
+		if ((r = setting_value(name, scope, value, why)) == EDIT_OK)
+			r = setting_run(e, "INSERT INTO setting (name, scope, value) VALUES (?1, ?2, ?3)"
+			    " ON CONFLICT (scope, name) DO UPDATE SET value = excluded.value", name, scope,
+			    value, why);
 		if (r == EDIT_OK)
 			r = rules_edit_read_back(e, RULES_SETTING, name, why);
 		r = rules_edit_finish_judged(e, r, why);
