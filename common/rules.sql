@@ -19,7 +19,9 @@
 -- daemons, and readers without write access to the folder must work.
 --
 -- Constraints bear sentences as names, because SQLite shows the name of the
--- constraint that refused a row.
+-- constraint that refused a row. They say what SQL can say well; the daemons and
+-- the command look closer, so that a file made when there were fewer of them is
+-- as good, and one more is no new version.
 --
 -- Each change of a row is kept in table `history', whoever makes it; the program
 -- adds the triggers that do so when it runs this file.
@@ -169,13 +171,16 @@ CREATE TABLE domain (
 
 -- Domains whose addresses are those of another domain: bob@alias is bob@domain.
 CREATE TABLE alias_domain (
+	-- The other name, written like domain.name; it has no row there.
 	name		TEXT NOT NULL PRIMARY KEY
 		CONSTRAINT "alias_domain.name must be lower case, without @, blanks or a dot at the end"
 			CHECK (typeof(name) = 'text' AND name <> '' AND name = lower(name)
 			    AND name NOT GLOB '*[@ ,]*' AND name NOT LIKE '%.'
 			    AND length(name) <= 255),
+	-- The domain that it stands for, no alias itself.
 	domain		TEXT NOT NULL
 		REFERENCES domain (name) ON UPDATE CASCADE ON DELETE CASCADE,
+	-- For people: who asked for it, and why.
 	note		TEXT NOT NULL DEFAULT ''
 );
 
@@ -185,6 +190,7 @@ CREATE VIEW relay_domain AS SELECT name FROM domain UNION SELECT name FROM alias
 -- The valid recipients of domains with recipients = 'list' (and answers known
 -- beforehand for 'verify'). postmaster@ is always valid (RFC 5321 4.5.1).
 CREATE TABLE recipient (
+	-- One with a row in `domain'.
 	domain		TEXT NOT NULL
 		REFERENCES domain (name) ON UPDATE CASCADE ON DELETE CASCADE,
 	-- What stands before the @, unquoted; any case unless domain.case_sensitive.
@@ -211,15 +217,18 @@ END;
 -- Recipients by pattern, for domains with recipients = 'list', asked when the list
 -- does not know the address. Those that reject are asked first.
 CREATE TABLE pattern (
+	-- One with a row in `domain'.
 	domain		TEXT NOT NULL
 		REFERENCES domain (name) ON UPDATE CASCADE ON DELETE CASCADE,
 	-- A PCRE2 regular expression for the whole local part, case ignored.
 	pattern		TEXT NOT NULL
 		CONSTRAINT "pattern.pattern must not be empty"
 			CHECK (typeof(pattern) = 'text' AND pattern <> ''),
+	-- What is said of those that match.
 	answer		TEXT NOT NULL DEFAULT 'accept'
 		CONSTRAINT "pattern.answer must be accept or reject"
 			CHECK (answer IN ('accept', 'reject')),
+	-- For people: who asked for it, and why.
 	note		TEXT NOT NULL DEFAULT '',
 	PRIMARY KEY (domain, pattern)
 );
@@ -233,6 +242,7 @@ CREATE TABLE setting (
 		CONSTRAINT "setting.scope must be lower case, without blanks"
 			CHECK (typeof(scope) = 'text' AND scope = lower(scope)
 			    AND scope NOT GLOB '*[ ,]*'),
+	-- What is set; the part before the dot is its group.
 	name		TEXT NOT NULL
 		CONSTRAINT "setting.name must be one of the known settings"
 			CHECK (name IN ('global.mode', 'global.probe_interval',
@@ -266,7 +276,10 @@ CREATE TABLE setting (
 	-- As `holdfast rule set' takes it: a number, a time like 5m, a size like 512K, a word.
 	value		TEXT NOT NULL
 		CONSTRAINT "setting.value must be text"
-			CHECK (typeof(value) = 'text'),
+			CHECK (typeof(value) = 'text')
+		CONSTRAINT "setting.value of a mode must be off, shadow or enforce; of global.mode not off"
+			CHECK (name NOT LIKE '%.mode' OR value IN ('shadow', 'enforce')
+			    OR (value = 'off' AND name <> 'global.mode')),
 	PRIMARY KEY (scope, name)
 );
 
@@ -302,11 +315,13 @@ CREATE TABLE list (
 	-- The last day on which it holds, '2026-12-31'; '' for ever.
 	expires		TEXT NOT NULL DEFAULT ''
 		CONSTRAINT "list.expires must be a day like 2026-12-31 or empty"
-			CHECK (expires = '' OR expires GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'),
+			CHECK (expires = '' OR (expires GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'
+			    AND date(expires, '+0 days') IS expires)),
 	-- 'shadow' logs and counts, and changes nothing.
 	mode		TEXT NOT NULL DEFAULT 'enforce'
 		CONSTRAINT "list.mode must be off, shadow or enforce"
 			CHECK (mode IN ('off', 'shadow', 'enforce')),
+	-- For people: who asked for it, and why.
 	note		TEXT NOT NULL DEFAULT '',
 	PRIMARY KEY (action, field, value, scope)
 );
@@ -328,24 +343,40 @@ CREATE TABLE limits (
 	per		TEXT NOT NULL
 		CONSTRAINT "limits.per must be client, network, sender, sender_domain, recipient, recipient_domain, helo or all"
 			CHECK (per IN ('client', 'network', 'sender', 'sender_domain', 'recipient',
-			    'recipient_domain', 'helo', 'all')),
+			    'recipient_domain', 'helo', 'all'))
+		CONSTRAINT "limits.per of connections must be client, network or all: nothing else is known of them"
+			CHECK (what <> 'connections' OR per IN ('client', 'network', 'all')),
 	-- For whom: '' everybody, a network (client, network), a name or address; '.example.test'
 	-- stands for a domain and all below it.
-	match		TEXT NOT NULL DEFAULT '',
+	match		TEXT NOT NULL DEFAULT ''
+		CONSTRAINT "limits.match must be empty with per = all: there is one bucket for all"
+			CHECK (per <> 'all' OR match = ''),
 	-- '20/1m'; bytes as '100M/1h'. 'none': no limit (an exception).
 	rate		TEXT NOT NULL
-		CONSTRAINT "limits.rate must not be empty"
-			CHECK (typeof(rate) = 'text' AND trim(rate) <> ''),
+		CONSTRAINT "limits.rate must be a number and a time like 20/1m, of bytes a size like 100M/1h, or none"
+			CHECK (rate = 'none' OR (typeof(rate) = 'text' AND rate GLOB '[0-9]*/[0-9]*'
+			    AND rate NOT GLOB '*/*/*'
+			    AND rate NOT GLOB '*/*[^0-9]?*' AND rate NOT GLOB '*/*[^0-9smhdw]'
+			    AND rate NOT GLOB '*[^0-9]?*/*' AND rate NOT GLOB '*[^0-9KMGTkmgt]/*'
+			    AND (what = 'bytes' OR rate NOT GLOB '*[^0-9]*/*'))),
 	-- How much may come at once; '' as much as the rate names.
-	burst		TEXT NOT NULL DEFAULT '',
+	burst		TEXT NOT NULL DEFAULT ''
+		CONSTRAINT "limits.burst must be a number, of bytes a size like 100M, or empty"
+			CHECK (burst = '' OR (burst GLOB '[0-9]*' AND burst NOT GLOB '*[^0-9]?*'
+			    AND burst NOT GLOB '*[^0-9KMGTkmgt]'
+			    AND (what = 'bytes' OR burst NOT GLOB '*[^0-9]*'))),
 	-- Over it: 'defer' (450, or 421 for connections), 'reject' (550), 'delay' (the answer
 	-- comes late), or 'lockout': everything from there is put off for lockout_time.
 	action		TEXT NOT NULL DEFAULT 'defer'
 		CONSTRAINT "limits.action must be defer, reject, delay or lockout"
-			CHECK (action IN ('defer', 'reject', 'delay', 'lockout')),
+			CHECK (action IN ('defer', 'reject', 'delay', 'lockout'))
+		CONSTRAINT "limits.action can be lockout only with per = client or network"
+			CHECK (action <> 'lockout' OR per IN ('client', 'network')),
+	-- As list.mode.
 	mode		TEXT NOT NULL DEFAULT 'enforce'
 		CONSTRAINT "limits.mode must be off, shadow or enforce"
 			CHECK (mode IN ('off', 'shadow', 'enforce')),
+	-- For people: who asked for it, and why.
 	note		TEXT NOT NULL DEFAULT '',
 	PRIMARY KEY (what, per, match)
 );
@@ -358,6 +389,7 @@ INSERT INTO limits (what, per, rate, burst, action, note) VALUES
 
 -- DNS lists of clients or names, asked in parallel.
 CREATE TABLE dnsbl (
+	-- The domain under which it answers.
 	zone		TEXT NOT NULL
 		CONSTRAINT "dnsbl.zone must be lower case, without blanks or a dot at the end"
 			CHECK (typeof(zone) = 'text' AND zone <> '' AND zone = lower(zone)
@@ -377,9 +409,11 @@ CREATE TABLE dnsbl (
 	verdict		TEXT NOT NULL
 		CONSTRAINT "dnsbl.verdict must be points, greylist, defer or reject"
 			CHECK (trim(verdict) <> ''),
+	-- As list.mode.
 	mode		TEXT NOT NULL DEFAULT 'enforce'
 		CONSTRAINT "dnsbl.mode must be off, shadow or enforce"
 			CHECK (mode IN ('off', 'shadow', 'enforce')),
+	-- For people: who asked for it, and why.
 	note		TEXT NOT NULL DEFAULT '',
 	PRIMARY KEY (zone, what, codes)
 );
@@ -395,6 +429,7 @@ CREATE TABLE header (
 	pattern		TEXT NOT NULL
 		CONSTRAINT "header.pattern must not be empty"
 			CHECK (typeof(pattern) = 'text' AND pattern <> ''),
+	-- The recipients for which it holds, as list.scope.
 	scope		TEXT NOT NULL DEFAULT ''
 		CONSTRAINT "header.scope must be lower case, without blanks"
 			CHECK (typeof(scope) = 'text' AND scope = lower(scope)
@@ -403,9 +438,11 @@ CREATE TABLE header (
 	verdict		TEXT NOT NULL
 		CONSTRAINT "header.verdict must be points, tag, quarantine, defer or reject"
 			CHECK (trim(verdict) <> ''),
+	-- As list.mode.
 	mode		TEXT NOT NULL DEFAULT 'enforce'
 		CONSTRAINT "header.mode must be off, shadow or enforce"
 			CHECK (mode IN ('off', 'shadow', 'enforce')),
+	-- For people: who asked for it, and why.
 	note		TEXT NOT NULL DEFAULT '',
 	PRIMARY KEY (name, pattern, scope)
 );
@@ -417,51 +454,64 @@ CREATE TABLE mx_network (
 	network		TEXT NOT NULL PRIMARY KEY
 		CONSTRAINT "mx_network.network must not be empty"
 			CHECK (typeof(network) = 'text' AND trim(network) <> ''),
+	-- For people: who asked for it, and why.
 	note		TEXT NOT NULL DEFAULT ''
 );
 
 -- Domains without a row of their own that are served always or never, whatever
 -- their MX says.
 CREATE TABLE mx_domain (
+	-- Written like domain.name.
 	name		TEXT NOT NULL PRIMARY KEY
 		CONSTRAINT "mx_domain.name must be lower case, without @, blanks or a dot at the end"
 			CHECK (typeof(name) = 'text' AND name <> '' AND name = lower(name)
 			    AND name NOT GLOB '*[@ ,]*' AND name NOT LIKE '%.'
 			    AND length(name) <= 255),
+	-- 'always' or 'never'.
 	serve		TEXT NOT NULL
 		CONSTRAINT "mx_domain.serve must be always or never"
 			CHECK (serve IN ('always', 'never')),
+	-- For people: who asked for it, and why.
 	note		TEXT NOT NULL DEFAULT ''
 );
 
 -- Clients that may ask for mail by ETRN. ATRN asks for a password instead.
 CREATE TABLE turn_network (
+	-- 192.0.2.0/24, 2001:db8::/32 or a single address.
 	network		TEXT NOT NULL PRIMARY KEY
 		CONSTRAINT "turn_network.network must not be empty"
 			CHECK (typeof(network) = 'text' AND trim(network) <> ''),
+	-- For people: who asked for it, and why.
 	note		TEXT NOT NULL DEFAULT ''
 );
 
 -- Every change of the tables above but `recipient' (a list comes as a whole: one row an
 -- import). `holdfast rule history' and `rule undo' read it.
 CREATE TABLE history (
+	-- The number that `rule undo' takes; none comes twice.
 	id		INTEGER PRIMARY KEY AUTOINCREMENT,
+	-- When, in seconds since 1970.
 	time		INTEGER NOT NULL,
 	-- From `editor'.
 	who		TEXT NOT NULL,
 	-- Changes made together have the same; NULL: made by itself.
 	batch		INTEGER,
+	-- The table that the row is in.
 	tbl		TEXT NOT NULL,
 	-- The row as a JSON object; NULL: it was not there.
 	before		TEXT,
+	-- The same of what it is since; NULL: it is gone.
 	after		TEXT
 );
 CREATE INDEX history_batch ON history (batch);
 
 -- Who is writing. `holdfast' says so for the length of its transaction.
 CREATE TABLE editor (
+	-- There is one row.
 	id		INTEGER PRIMARY KEY CHECK (id = 1),
+	-- 'sql' for whoever writes past the command.
 	who		TEXT NOT NULL,
+	-- The number of what is changed together; NULL outside such a transaction.
 	batch		INTEGER
 );
 INSERT INTO editor VALUES (1, 'sql', NULL);

@@ -70,27 +70,26 @@ domain_name(const char *given, char **why)
 	return NULL;
 }
 
-/* Is it there and sound, and does case matter in its local parts? */
+/* Is it there, and does case matter in its local parts? Whether it is sound is judged with the rest. */
 static enum rules_edit_result
 domain_there(struct rules_edit *e, const char *name, bool *case_sensitive, char **why)
 {
-	struct ruleset *set = NULL;
-	enum rules_edit_result r = EDIT_OK;
+	sqlite3_stmt *st = NULL;
+	enum rules_edit_result r = rules_edit_prepare(e, "SELECT case_sensitive FROM domain WHERE name = ?1",
+	    &st, why);
+	int rc;
 
-	switch (rules_read_row(e->db, RULES_DOMAIN, name, &set, why)) {
-	case RULES_READ_OK:
-		break;
-	case RULES_READ_BUSY:
-		return EDIT_BUSY;
-	case RULES_READ_REFUSED:
-		return EDIT_BAD;
-	}
-	if (ruleset_ndomains(set) == 0) {
+	if (r != EDIT_OK)
+		return r;
+	(void)sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+	if ((rc = sqlite3_step(st)) == SQLITE_DONE) {
 		*why = xasprintf("there is no domain `%s'", name);
 		r = EDIT_MISSING;
-	} else if (case_sensitive != NULL)
-		*case_sensitive = ruleset_domain_at(set, 0)->case_sensitive;
-	ruleset_unref(&set);
+	} else if (rc != SQLITE_ROW)
+		r = rules_edit_failed(e, why);
+	else if (case_sensitive != NULL)
+		*case_sensitive = sqlite3_column_int(st, 0) != 0;
+	(void)sqlite3_finalize(st);
 	return r;
 }
 
@@ -170,7 +169,7 @@ rules_edit_domain_remove(struct rules_edit *e, const char *given, size_t *recipi
 			*why = xasprintf("there is no domain `%s'", name);
 			r = EDIT_MISSING;
 		}
-		r = rules_edit_finish(e, r, why);
+		r = rules_edit_finish_judged(e, r, why);
 	}
 	free(name);
 	if (recipients != NULL)
@@ -238,7 +237,7 @@ change_recipients(struct rules_edit *e, bool add, const char *given, const char 
 		if ((r = domain_there(e, domain, &exact, why)) == EDIT_OK)
 			r = each_local(e, add ? ADD_SQL : exact ? REMOVE_SQL : REMOVE_ANY_SQL,
 			    domain, exact, locals, n, changed, why);
-		r = rules_edit_finish(e, r, why);
+		r = rules_edit_finish_judged(e, r, why);
 	}
 	free(domain);
 	return r;
@@ -384,7 +383,7 @@ rules_edit_recipient_import(struct rules_edit *e, const char *given,
 	if (domain == NULL)
 		return EDIT_BAD;
 	if ((r = rules_edit_begin(e, why)) == EDIT_OK)
-		r = rules_edit_finish(e, import_list(e, domain, im, why), why);
+		r = rules_edit_finish_judged(e, import_list(e, domain, im, why), why);
 	free(domain);
 	return r;
 }

@@ -2,8 +2,12 @@
  * rules_edit.h -- changes to rules.db. The command alone uses it.
  *
  * Each call is one transaction. What it would leave behind is read back by the
- * same code as the daemons' before it is committed, so nothing that they would
+ * same code as the daemons' before it is committed, so no row that they would
  * refuse is ever written.
+ *
+ * A row that somebody wrote with sqlite3 may be refused, and with it the whole
+ * file. It keeps no change from being written, which may be part of the mend;
+ * rules_edit_refused() then says that nothing of it is in force.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -40,6 +44,9 @@ void	rules_edit_who(struct rules_edit *, const char *who);
 void	rules_edit_close(struct rules_edit **);
 /* That copy, when opening the file has upgraded it, else NULL. Lends. */
 const char *rules_edit_copy(const struct rules_edit *);
+/* Why the daemons refuse the file as the last change left it, "table key: column: reason" of a row that was bad
+ * before, or NULL. Recipients are not looked at. Lends. */
+const char *rules_edit_refused(const struct rules_edit *);
 
 /* The name as it is kept (caller frees), and whether case matters in local parts. */
 enum rules_edit_result rules_edit_domain_find(struct rules_edit *, const char *given, char **name,

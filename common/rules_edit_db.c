@@ -98,6 +98,15 @@ rules_edit_step(struct rules_edit *e, sqlite3_stmt *st, char **why)
 	return EDIT_OK;
 }
 
+/* What was found out about the change before. */
+static void
+forget(struct rules_edit *e)
+{
+	free(e->before);
+	free(e->refused);
+	e->before = e->refused = NULL;
+}
+
 void
 rules_edit_close(struct rules_edit **ep)
 {
@@ -109,6 +118,7 @@ rules_edit_close(struct rules_edit **ep)
 	(void)sqlite3_close(e->db);
 	free(e->copy);
 	free(e->who);
+	forget(e);
 	free(e);
 }
 
@@ -116,6 +126,108 @@ const char *
 rules_edit_copy(const struct rules_edit *e)
 {
 	return e->copy;
+}
+
+/* --- reading back ------------------------------------------------------- */
+
+static enum rules_edit_result
+read_result(enum rules_read r, struct ruleset *set)
+{
+	ruleset_unref(&set);
+	switch (r) {
+	case RULES_READ_OK:
+		return EDIT_OK;
+	case RULES_READ_BUSY:
+		return EDIT_BUSY;
+	case RULES_READ_REFUSED:
+		break;
+	}
+	return EDIT_BAD;
+}
+
+static enum rules_edit_result
+read_frame(struct rules_edit *e, char **why)
+{
+	struct ruleset *set = NULL;
+	enum rules_read r = rules_read_frame(e->db, &set, why);
+
+	return read_result(r, set);
+}
+
+/* Which row a reason is about. */
+struct accused {
+	const char	*reason;
+	bool		 ours;		/* a row of this change */
+};
+
+static bool
+names(const char *reason, const char *table, json_t *row)
+{
+	struct buf b = BUF_INIT;
+	bool same;
+
+	rules_history_row(&b, table, row);
+	same = strncmp(reason, buf_str(&b), b.len) == 0 && reason[b.len] == ':';
+	buf_free(&b);
+	return same;
+}
+
+/* One that was removed may be missed. */
+static void
+compare_row(void *arg, const struct rules_change *c)
+{
+	struct accused *a = arg;
+
+	a->ours |= names(a->reason, c->table, c->after != NULL ? c->after : c->before);
+}
+
+/* With r, why a row is refused: is it one that somebody else left behind? Then *why is kept aside. */
+static enum rules_edit_result
+whose(struct rules_edit *e, enum rules_edit_result r, char **why)
+{
+	struct accused a = { .reason = *why };
+	char *failed = NULL;
+
+	if (r != EDIT_BAD || e->before == NULL)
+		return r;
+	if ((r = rules_history_mine(e, compare_row, &a, &failed)) != EDIT_OK) {
+		free(*why);
+		*why = failed;
+		return r;
+	}
+	if (a.ours)
+		return EDIT_BAD;
+	free(e->refused);
+	e->refused = *why;
+	*why = NULL;
+	return EDIT_OK;
+}
+
+enum rules_edit_result
+rules_edit_read_back(struct rules_edit *e, enum rules_table table, const char *key, char **why)
+{
+	struct ruleset *set = NULL;
+	enum rules_read r = rules_read_row(e->db, table, key, &set, why);
+
+	return whose(e, read_result(r, set), why);
+}
+
+enum rules_edit_result
+rules_edit_judge(struct rules_edit *e, char **why)
+{
+	return whose(e, read_frame(e, why), why);
+}
+
+enum rules_edit_result
+rules_edit_finish_judged(struct rules_edit *e, enum rules_edit_result r, char **why)
+{
+	return rules_edit_finish(e, r == EDIT_OK ? rules_edit_judge(e, why) : r, why);
+}
+
+const char *
+rules_edit_refused(const struct rules_edit *e)
+{
+	return e->refused;
 }
 
 /* --- transactions -------------------------------------------------------- */
@@ -162,6 +274,22 @@ sign(struct rules_edit *e, char **why)
 	return r;
 }
 
+/* What the file was like, to tell what others did from what this change does. */
+static enum rules_edit_result
+look(struct rules_edit *e, char **why)
+{
+	enum rules_edit_result r;
+
+	forget(e);
+	if ((r = read_frame(e, &e->before)) == EDIT_BAD)
+		return EDIT_OK;
+	if (r != EDIT_OK) {
+		*why = e->before;
+		e->before = NULL;
+	}
+	return r;
+}
+
 enum rules_edit_result
 rules_edit_begin(struct rules_edit *e, char **why)
 {
@@ -171,6 +299,8 @@ rules_edit_begin(struct rules_edit *e, char **why)
 
 	if (r == EDIT_OK)
 		r = sign(e, why);
+	if (r == EDIT_OK)
+		r = look(e, why);
 	return r == EDIT_OK ? r : rules_edit_finish(e, r, why);
 }
 
@@ -190,64 +320,8 @@ rules_edit_finish(struct rules_edit *e, enum rules_edit_result r, char **why)
 		r = rules_edit_exec(e, "UPDATE editor SET who = 'sql', batch = NULL; COMMIT", why);
 	if (r != EDIT_OK && sqlite3_get_autocommit(e->db) == 0)
 		(void)sqlite3_exec(e->db, "ROLLBACK", NULL, NULL, NULL);
-	return r;
-}
-
-enum rules_edit_result
-rules_edit_read_back(struct rules_edit *e, enum rules_table table, const char *key, char **why)
-{
-	struct ruleset *set = NULL;
-
-	switch (rules_read_row(e->db, table, key, &set, why)) {
-	case RULES_READ_OK:
-		ruleset_unref(&set);
-		return EDIT_OK;
-	case RULES_READ_BUSY:
-		return EDIT_BUSY;
-	case RULES_READ_REFUSED:
-		break;
-	}
-	return EDIT_BAD;
-}
-
-enum rules_edit_result
-rules_edit_read_frame(struct rules_edit *e, char **why)
-{
-	struct ruleset *set = NULL;
-
-	switch (rules_read_frame(e->db, &set, why)) {
-	case RULES_READ_OK:
-		ruleset_unref(&set);
-		return EDIT_OK;
-	case RULES_READ_BUSY:
-		return EDIT_BUSY;
-	case RULES_READ_REFUSED:
-		break;
-	}
-	return EDIT_BAD;
-}
-
-void
-rules_edit_blame(struct rules_edit *e, char **why)
-{
-	char *before = NULL, *reason = *why;
-
-	if (rules_edit_read_frame(e, &before) == EDIT_BAD && strcmp(before, reason) == 0) {
-		*why = xasprintf("a row that was there before is refused, and must be put right or removed "
-		    "first: %s", reason);
-		free(reason);
-	}
-	free(before);
-}
-
-enum rules_edit_result
-rules_edit_finish_frame(struct rules_edit *e, enum rules_edit_result r, char **why)
-{
-	bool refused = r == EDIT_OK && (r = rules_edit_read_frame(e, why)) == EDIT_BAD;
-
-	r = rules_edit_finish(e, r, why);
-	if (refused)
-		rules_edit_blame(e, why);
+	if (r != EDIT_OK)
+		forget(e);
 	return r;
 }
 

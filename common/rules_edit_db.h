@@ -16,6 +16,8 @@ struct rules_edit {
 	struct sqlite3	*db;
 	char		*copy;		/* of the file before its upgrade; NULL: there was none */
 	char		*who;		/* makes the changes; NULL: whoever runs the program */
+	char		*before;	/* why the file was refused when the change began; NULL: it was not */
+	char		*refused;	/* why it is refused with the change; NULL: it is not */
 };
 
 extern const char rules_schema[];	/* rules.sql: tables, application_id, user_version */
@@ -31,16 +33,15 @@ enum rules_edit_result	rules_edit_step(struct rules_edit *, struct sqlite3_stmt 
 /* Each change is one transaction: begin, work, finish with the work's result. */
 enum rules_edit_result	rules_edit_begin(struct rules_edit *, char **why);
 enum rules_edit_result	rules_edit_finish(struct rules_edit *, enum rules_edit_result, char **why);
-/* Would the daemons take this row as it stands now? */
+/* Would the daemons take this row as it stands now? Others of its table may have been bad before. */
 enum rules_edit_result	rules_edit_read_back(struct rules_edit *, enum rules_table,
 			    const char *key, char **why);
 
-/* Does everything but the recipients fit together? */
-enum rules_edit_result	rules_edit_read_frame(struct rules_edit *, char **why);
-/* After a change that failed by that was taken back: was the row refused before? Then *why says so. */
-void			rules_edit_blame(struct rules_edit *, char **why);
-/* Both, and finishing, in one. */
-enum rules_edit_result	rules_edit_finish_frame(struct rules_edit *, enum rules_edit_result, char **why);
+/* Does everything but the recipients fit together after the change, or is it others that do not and did not
+ * before? Those are kept in `refused'. */
+enum rules_edit_result	rules_edit_judge(struct rules_edit *, char **why);
+/* That, and finishing, in one. */
+enum rules_edit_result	rules_edit_finish_judged(struct rules_edit *, enum rules_edit_result, char **why);
 /* The schema as it is now, with what keeps the history. */
 enum rules_edit_result	rules_edit_schema(struct rules_edit *, char **why);
 

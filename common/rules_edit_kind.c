@@ -212,7 +212,7 @@ rules_edit_kind_put(struct rules_edit *e, const struct rules_kind *k, const char
 		r = rules_edit_kind_write(e, k, value, why);
 	*added = !there;
 	free_values(k, value);
-	return rules_edit_finish_frame(e, r, why);
+	return rules_edit_finish_judged(e, r, why);
 }
 
 static enum rules_edit_result
@@ -272,5 +272,5 @@ rules_edit_kind_remove(struct rules_edit *e, const struct rules_kind *k, const c
 		r = EDIT_MISSING;
 	}
 	free_values(k, value);
-	return rules_edit_finish(e, r, why);
+	return rules_edit_finish_judged(e, r, why);
 }

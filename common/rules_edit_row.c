@@ -85,7 +85,7 @@ rules_edit_row(struct rules_edit *e, const struct rules_edit_table *t, const cha
 		r = rules_edit_read_back(e, t->table, key, why);
 	if (r == EDIT_OK && t->check != NULL)
 		r = t->check(e, key, why);
-	return rules_edit_finish(e, r, why);
+	return rules_edit_finish_judged(e, r, why);
 }
 
 enum rules_edit_result
@@ -188,7 +188,7 @@ rules_edit_schedule_remove(struct rules_edit *e, const char *name, char **why)
 		r = EDIT_MISSING;
 	}
 	buf_free(&users);
-	return rules_edit_finish(e, r, why);
+	return rules_edit_finish_judged(e, r, why);
 }
 
 /* --- settings ------------------------------------------------------------ */
@@ -229,6 +229,22 @@ setting_run(struct rules_edit *e, const char *sql, const char *name, const char 
 	return r;
 }
 
+/* The schema would refuse some of these in fewer words. */
+static enum rules_edit_result
+setting_value(const char *name, const char *scope, const char *value, char **why)
+{
+	const struct rules_setting *t = rules_setting_find(name);
+	struct rules_settings settings;
+	struct rules_policy policy;
+	char *reason = NULL;
+
+	if (rules_setting_parse(t, value, &settings, &policy, &reason) == 0)
+		return EDIT_OK;
+	*why = xasprintf("setting %s%s%s: value: %s", name, scope[0] != '\0' ? " for " : "", scope, reason);
+	free(reason);
+	return EDIT_BAD;
+}
+
 enum rules_edit_result
 rules_edit_setting_set(struct rules_edit *e, const char *name, const char *given, const char *value,
     char **why)
@@ -237,12 +253,13 @@ rules_edit_setting_set(struct rules_edit *e, const char *name, const char *given
 	enum rules_edit_result r = setting_scope(name, given, &scope, why);
 
 	if (r == EDIT_OK && (r = rules_edit_begin(e, why)) == EDIT_OK) {
-		r = setting_run(e, "INSERT INTO setting (name, scope, value) VALUES (?1, ?2, ?3)"
-		    " ON CONFLICT (scope, name) DO UPDATE SET value = excluded.value", name, scope,
-		    value, why);
+		if ((r = setting_value(name, scope, value, why)) == EDIT_OK)
+			r = setting_run(e, "INSERT INTO setting (name, scope, value) VALUES (?1, ?2, ?3)"
+			    " ON CONFLICT (scope, name) DO UPDATE SET value = excluded.value", name, scope,
+			    value, why);
 		if (r == EDIT_OK)
 			r = rules_edit_read_back(e, RULES_SETTING, name, why);
-		r = rules_edit_finish(e, r, why);
+		r = rules_edit_finish_judged(e, r, why);
 	}
 	free(scope);
 	return r;
@@ -270,7 +287,7 @@ rules_edit_setting_unset(struct rules_edit *e, const char *name, const char *giv
 			*why = xasprintf("there is no setting `%s'", name);
 			r = EDIT_MISSING;
 		}
-		r = rules_edit_finish(e, r, why);
+		r = rules_edit_finish_judged(e, r, why);
 	}
 	free(scope);
 	return r;

@@ -426,6 +426,19 @@ count(void *arg, const struct rules_change *c)
 		im->changed(im->arg, c);
 }
 
+/* A row that was as bad before is the file's all the same if the file has it. */
+static enum rules_edit_result
+judge(const struct reader *r, char **why)
+{
+	enum rules_edit_result rc = rules_edit_judge(r->e, why);
+	const char *refused = rules_edit_refused(r->e);
+
+	if (rc != EDIT_OK || refused == NULL || line_of(r, refused) == 0)
+		return rc;
+	*why = xstrdup(refused);
+	return EDIT_BAD;
+}
+
 static enum rules_edit_result
 import(struct reader *r, const char *text, size_t len, char **why)
 {
@@ -442,7 +455,7 @@ import(struct reader *r, const char *text, size_t len, char **why)
 		rc = remove_missing(r, i, why);
 	if (rc != EDIT_OK)
 		return rc;
-	rc = rules_edit_read_frame(r->e, why);
+	rc = judge(r, why);
 	r->refused = rc == EDIT_BAD;
 	return rc == EDIT_OK ? rules_history_mine(r->e, count, r->im, why) : rc;
 }
@@ -476,8 +489,6 @@ rules_file_import(struct rules_edit *e, const char *text, size_t len, struct rul
 		(void)rules_edit_finish(e, EDIT_MISSING, why);
 	else
 		rc = rules_edit_finish(e, rc, why);
-	if (r.refused && line_of(&r, *why) == 0)
-		rules_edit_blame(e, why);
 	if (r.refused)
 		place(&r, why);
 	reader_clear(&r);

@@ -221,9 +221,8 @@ is_key(const char *const *key, const char *column)
 	return *key != NULL;
 }
 
-/* "list deny client 192.0.2.0/24 for example.test" */
-static void
-put_row(struct buf *b, const char *table, json_t *row)
+void
+rules_history_row(struct buf *b, const char *table, json_t *row)
 {
 	const char *key[RULES_COLUMNS_MAX];
 
@@ -357,7 +356,7 @@ changed_since(const struct step *s, char **why)
 {
 	struct buf b = BUF_INIT;
 
-	put_row(&b, s->table, s->after != NULL ? s->after : s->before);
+	rules_history_row(&b, s->table, s->after != NULL ? s->after : s->before);
 	*why = xasprintf("%s was changed again since change %lld", buf_str(&b), (long long)s->id);
 	buf_free(&b);
 	return EDIT_IN_USE;
@@ -441,7 +440,7 @@ rules_history_undo(struct rules_edit *e, int64_t *id, size_t *n, char **why)
 
 	if (r != EDIT_OK)
 		return r;
-	r = rules_edit_finish_frame(e, undo(&s, id, why), why);
+	r = rules_edit_finish_judged(e, undo(&s, id, why), why);
 	*n = s.n;
 	for (size_t i = 0; i < s.n; i++) {
 		json_decref(s.v[i].before);
@@ -493,7 +492,7 @@ rules_change_text(const struct rules_change *c)
 
 	buf_puts(&b, c->before == NULL ? "added " : c->after == NULL ? "removed " : "changed ");
 	/* What it was called, if that is what changed. */
-	put_row(&b, c->table, c->before != NULL ? c->before : c->after);
+	rules_history_row(&b, c->table, c->before != NULL ? c->before : c->after);
 	put_columns(&b, c);
 	return buf_take(&b);
 }

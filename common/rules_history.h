@@ -14,6 +14,7 @@
 
 #define RULES_HISTORY_MAX	100000	/* rows kept; the oldest go */
 
+struct buf;
 struct rules_change {
 	int64_t		 id;
 	int64_t		 time;		/* wall s */
@@ -40,6 +41,8 @@ enum rules_edit_result rules_history_undo(struct rules_edit *, int64_t *id, size
 /* What changed within the running transaction, the oldest first. Private to common/rules_*.c. */
 enum rules_edit_result rules_history_mine(struct rules_edit *, rules_change_fn *, void *arg,
 	    char **why);
+/* "list deny client 192.0.2.0/24 for example.test": a row as the reader names it. Private to common/rules_*.c. */
+void	rules_history_row(struct buf *, const char *table, json_t *row);
 /* That a list of so many recipients was imported. Private to common/rules_*.c. */
 enum rules_edit_result rules_history_import(struct rules_edit *, const char *domain, size_t before,
 	    size_t after, char **why);

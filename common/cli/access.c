@@ -2,8 +2,8 @@
  * access.c -- how sub-commands reach rules.db and holdfast-queued.
  *
  * Exit statuses in one place: EX_UNAVAILABLE when queued cannot be reached,
- * EX_NOPERM, EX_CONFIG for a rules.db that cannot be used, EX_DATAERR for what
- * was asked for and is refused; else what queued itself says.
+ * EX_NOPERM, EX_CONFIG for a rules.db that cannot be used (also after a change, if
+ * another row is bad), EX_DATAERR for what was asked for and is refused; else what queued itself says.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -13,6 +13,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -105,6 +106,39 @@ cli_edit(struct cli *c, struct rules_edit **e)
 		cli_note("%s: upgraded; the file as it was is %s", conf->rules_db,
 		    rules_edit_copy(*e));
 	return cli_read_failed(r, &why);
+}
+
+/* How to mend or remove the row that a reason begins with. */
+static const char *
+mend(const char *reason)
+{
+	static const struct {
+		const char *table, *how;
+	} row[] = {
+		{ "schedule ", "holdfast schedule set" }, { "domain ", "holdfast domain set" },
+		{ "setting ", "holdfast rule unset" },
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		if (strncmp(reason, row[i].table, strlen(row[i].table)) == 0)
+			return row[i].how;
+	return "holdfast rule remove";
+}
+
+int
+cli_edit_close(struct cli *c, struct rules_edit **e, int status)
+{
+	const char *refused = *e != NULL && status == EX_OK ? rules_edit_refused(*e) : NULL;
+	const char *path = refused != NULL ? cli_conf(c)->rules_db : NULL;
+
+	if (refused != NULL) {
+		status = cli_fail(EX_CONFIG, "%s: the change is written, but the daemons keep the rules that they "
+		    "have, because another row is bad: %s", path, refused);
+		cli_note("mend that row (`%s', or `sqlite3 %s'), or see `holdfast rule history' for who changed "
+		    "it, and `holdfast rule undo NUMBER'", mend(refused), path);
+	}
+	rules_edit_close(e);
+	return status;
 }
 
 /* Beside us, as in a build's folder, else where it is installed. */

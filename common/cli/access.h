@@ -27,7 +27,11 @@ int	cli_edit(struct cli *, struct rules_edit **);
  * sets it may stand in the same argument list. */
 int	cli_edit_failed(enum rules_edit_result, char **why);
 
-/* The same of functions that read the file as it stands: if it cannot be used, EX_CONFIG. */
+/* After a change: closes, and gives the status back; but if it was made and the daemons refuse the file
+ * because of another row, tells that, and EX_CONFIG. */
+int	cli_edit_close(struct cli *, struct rules_edit **, int status);
+
+/* The same as cli_edit_failed() of functions that read the file as it stands: if it cannot be used, EX_CONFIG. */
 int	cli_read_failed(enum rules_edit_result, char **why);
 
 /* holdfast-queued. */

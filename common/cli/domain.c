@@ -137,7 +137,7 @@ add(struct cli *c)
 	if ((status = cli_edit(c, &e)) != EX_OK)
 		return status;
 	status = cli_edit_failed(rules_edit_domain_add(e, c->argv[0], &d, &why), &why);
-	rules_edit_close(&e);
+	status = cli_edit_close(c, &e, status);
 	if (status == EX_OK)
 		warn_of(&d);
 	return status == EX_OK ? show(c, c->argv[0]) : status;
@@ -161,7 +161,7 @@ set(struct cli *c)
 	if ((status = cli_edit(c, &e)) != EX_OK)
 		return status;
 	status = cli_edit_failed(rules_edit_domain_set(e, c->argv[0], &d, &why), &why);
-	rules_edit_close(&e);
+	status = cli_edit_close(c, &e, status);
 	if (status == EX_OK)
 		warn_of(&d);
 	return status == EX_OK ? show(c, c->argv[0]) : status;
@@ -184,7 +184,7 @@ remove_(struct cli *c)
 	if ((status = cli_edit(c, &e)) != EX_OK)
 		return status;
 	status = cli_edit_failed(rules_edit_domain_remove(e, c->argv[0], &gone, &why), &why);
-	rules_edit_close(&e);
+	status = cli_edit_close(c, &e, status);
 	if (status != EX_OK)
 		return status;
 	if (c->json)

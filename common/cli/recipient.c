@@ -129,8 +129,7 @@ import(struct cli *c)
 	}
 	buf_free(&text);
 	free(domain);
-	rules_edit_close(&e);
-	return status;
+	return cli_edit_close(c, &e, status);
 }
 
 /* --- add, remove --------------------------------------------------------- */
@@ -179,7 +178,7 @@ change(struct cli *c, change_fn *fn, const char *verb, const char *others)
 	for (size_t i = 0; i < n; i++)
 		free(locals[i]);
 	free(locals);
-	rules_edit_close(&e);
+	status = cli_edit_close(c, &e, status);
 	if (status != EX_OK)
 		return status;
 	if (c->json)

@@ -119,7 +119,7 @@ set(struct cli *c)
 	if ((status = cli_edit(c, &e)) != EX_OK)
 		return status;
 	status = cli_edit_failed(rules_edit_setting_set(e, t->name, scope, c->argv[1], &why), &why);
-	rules_edit_close(&e);
+	status = cli_edit_close(c, &e, status);
 	if (status != EX_OK)
 		return status;
 	warn_scope(c, scope);
@@ -158,7 +158,7 @@ unset(struct cli *c)
 	if ((status = cli_edit(c, &e)) != EX_OK)
 		return status;
 	status = cli_edit_failed(rules_edit_setting_unset(e, t->name, scope, &changed, &why), &why);
-	rules_edit_close(&e);
+	status = cli_edit_close(c, &e, status);
 	return status == EX_OK ? show_inherited(c, t, scope, changed) : status;
 }
 
@@ -234,7 +234,7 @@ add(struct cli *c)
 	    (status = take_options(c, k, false, value)) != EX_OK || (status = cli_edit(c, &e)) != EX_OK)
 		return status;
 	status = cli_edit_failed(rules_edit_kind_put(e, k, value, &added, &why), &why);
-	rules_edit_close(&e);
+	status = cli_edit_close(c, &e, status);
 	if (status != EX_OK)
 		return status;
 	warn_scope(c, scope_of(c));
@@ -267,7 +267,7 @@ remove_(struct cli *c)
 	    (status = take_options(c, k, true, value)) != EX_OK || (status = cli_edit(c, &e)) != EX_OK)
 		return status;
 	status = cli_edit_failed(rules_edit_kind_remove(e, k, value, &why), &why);
-	rules_edit_close(&e);
+	status = cli_edit_close(c, &e, status);
 	return status == EX_OK ? tell(c, "removed", k, value) : status;
 }
 

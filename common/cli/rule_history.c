@@ -97,7 +97,7 @@ undo(struct cli *c)
 		return status;
 	id = given;
 	status = cli_edit_failed(rules_history_undo(e, &id, &n, &why), &why);
-	rules_edit_close(&e);
+	status = cli_edit_close(c, &e, status);
 	if (status != EX_OK)
 		return status;
 	if (c->json)
@@ -189,7 +189,7 @@ import(struct cli *c)
 
 	if (status == EX_OK && (status = cli_edit(c, &e)) == EX_OK)
 		status = cli_edit_failed(rules_file_import(e, buf_str(&text), text.len, &im, &why), &why);
-	rules_edit_close(&e);
+	status = cli_edit_close(c, &e, status);
 	buf_free(&text);
 	if (status != EX_OK)
 		return status;

@@ -127,7 +127,7 @@ change(struct cli *c, const struct rules_edit_schedule *s,
 	if (status != EX_OK)
 		return status;
 	status = cli_edit_failed(edit(e, c->argv[0], s, &why), &why);
-	rules_edit_close(&e);
+	status = cli_edit_close(c, &e, status);
 	return status == EX_OK ? print(c, c->argv[0]) : status;
 }
 
@@ -166,7 +166,7 @@ remove_(struct cli *c)
 	if (status != EX_OK)
 		return status;
 	status = cli_edit_failed(rules_edit_schedule_remove(e, c->argv[0], &why), &why);
-	rules_edit_close(&e);
+	status = cli_edit_close(c, &e, status);
 	if (status != EX_OK)
 		return status;
 	if (c->json)

@@ -18,11 +18,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/rules_history.h"
 #include "common/rules_kind.h"
 #include "common/rules_screen.h"
 #include "rulesdb.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define BAD_NETWORK "mx_network 10.0.0.1/8: network: `10.0.0.1/8' has bits set"
+/* It is written, and yet the daemons refuse the file. */
+#define EXPECT_REFUSED(call, part) do { \
+	EXPECT_OK(call); \
+	assert_non_null(rules_edit_refused(e)); \
+	assert_non_null(strstr(rules_edit_refused(e), part)); \
+} while (0)
 #define HEX "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 /* All that the command may write of a domain comes out of the ruleset again. */
@@ -392,27 +400,47 @@ test_networks(void **state)
 	rules_edit_close(&e);
 }
 
-/* A bad row that somebody wrote is named, and told from what is being written. */
+/* A bad row that somebody wrote keeps nothing from being written; it is named, and told from what is being written. */
 static void
 test_foreign_rows(void **state)
 {
 	const char *const network[RULES_COLUMNS_MAX] = { "::1" };
 	const char *const alias[RULES_COLUMNS_MAX] = { "a.test", "no.test" };
-	const char *const note[RULES_COLUMNS_MAX] = { "::1", "\xff" };
+	const char *const note[RULES_COLUMNS_MAX] = { "::1", "\xff" }, *local = "bob";
+	const struct rules_edit_domain domain = { .primaries = "h" };
+	const struct rules_edit_schedule schedule = { .steps = "1h*" };
+	struct rules_edit_import list = { .locals = &local, .n = 1, .now = 1 };
 	const struct rulesdb *t = *state;
+	bool changed;
+	size_t n;
+	int64_t id = 0;
 	struct rules_edit *e = rulesdb_edit(t);
 	char *why = NULL;
 
 	rulesdb_sql(t, "INSERT INTO mx_domain VALUES ('m.test', 'never', ''); INSERT INTO mx_network VALUES"
 	    " ('10.0.0.1/8', '')");
-	rulesdb_expect(put(e, "turn_network", network, &why), EDIT_BAD, &why,
-	    "a row that was there before is refused, and must be put right or removed first: "
-	    "mx_network 10.0.0.1/8: network: `10.0.0.1/8' has bits set");
-	rulesdb_expect_text(t->path, "SELECT count(*) FROM turn_network", "0|");
-	/* other tables can be changed meanwhile, and this row can go */
-	EXPECT_OK(rules_edit_setting_set(e, "spf.fail", "", "5", &why));
-	EXPECT_OK(drop(e, "mx_domain", "m.test", &why));
+	EXPECT_REFUSED(put(e, "turn_network", network, &why), BAD_NETWORK);
+	rulesdb_expect_text(t->path, "SELECT count(*) FROM turn_network", "1|");
+	EXPECT_REFUSED(rules_edit_setting_set(e, "spf.fail", "", "5", &why), BAD_NETWORK);
+	EXPECT_REFUSED(rules_edit_setting_unset(e, "spf.fail", "", &changed, &why), BAD_NETWORK);
+	EXPECT_REFUSED(drop(e, "mx_domain", "m.test", &why), BAD_NETWORK);
+	EXPECT_REFUSED(rules_edit_schedule_add(e, "s", &schedule, &why), BAD_NETWORK);
+	EXPECT_REFUSED(rules_edit_schedule_remove(e, "s", &why), BAD_NETWORK);
+	EXPECT_REFUSED(rules_edit_domain_add(e, "a.test", &domain, &why), BAD_NETWORK);
+	EXPECT_REFUSED(rules_edit_recipient_add(e, "a.test", &local, 1, &n, &why), BAD_NETWORK);
+	EXPECT_REFUSED(rules_edit_recipient_import(e, "a.test", &list, &why), BAD_NETWORK);
+	EXPECT_REFUSED(rules_edit_domain_remove(e, "a.test", NULL, &why), BAD_NETWORK);
+	EXPECT_REFUSED(rules_history_undo(e, &id, &n, &why), BAD_NETWORK);
+	/* what is refused itself is not written, and says nothing of others */
+	rulesdb_expect(rules_edit_setting_set(e, "spf.fail", "", "x", &why), EDIT_BAD, &why, "setting spf.fail: value");
+	assert_null(rules_edit_refused(e));
+	/* one mended, and the next one shows */
+	rulesdb_sql(t, "UPDATE schedule SET steps = 'x'");
+	EXPECT_REFUSED(rules_edit_recipient_add(e, "a.test", &local, 1, &n, &why), "schedule default: steps: ");
+	EXPECT_REFUSED(rules_edit_domain_set(e, "a.test", &domain, &why), "schedule default: steps: ");
+	EXPECT_REFUSED(rules_edit_schedule_set(e, "default", &schedule, &why), BAD_NETWORK);
 	EXPECT_OK(drop(e, "mx_network", "10.0.0.1/8", &why));
+	assert_null(rules_edit_refused(e));
 	EXPECT_OK(put(e, "turn_network", network, &why));
 	/* its own fault */
 	assert_int_equal(put(e, "alias_domain", alias, &why), EDIT_BAD);
@@ -420,6 +448,24 @@ test_foreign_rows(void **state)
 	free(why);
 	why = NULL;
 	rulesdb_expect(put(e, "mx_network", note, &why), EDIT_BAD, &why, "mx_network: note: not valid UTF-8");
+	rules_edit_close(&e);
+}
+
+/* Of two bad settings of one name each can be mended while the other is there. */
+static void
+test_foreign_settings(void **state)
+{
+	const struct rulesdb *t = *state;
+	struct rules_edit *e = rulesdb_edit(t);
+	char *why = NULL;
+	bool changed;
+
+	rulesdb_sql(t, "INSERT INTO setting (name, scope, value) VALUES ('spf.fail', '', 'x'),"
+	    " ('spf.fail', 'a.test', 'y')");
+	EXPECT_REFUSED(rules_edit_setting_set(e, "spf.fail", "", "5", &why),
+	    "setting spf.fail for a.test: value: ");
+	EXPECT_OK(rules_edit_setting_unset(e, "spf.fail", "a.test", &changed, &why));
+	assert_null(rules_edit_refused(e));
 	rules_edit_close(&e);
 }
 
@@ -474,7 +520,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_domain_columns), T(test_domain_refused), T(test_schedule),
 		T(test_schedule_remove), T(test_settings), T(test_scoped_settings),
-		T(test_networks), T(test_foreign_rows), T(test_reading),
+		T(test_networks), T(test_foreign_rows), T(test_foreign_settings), T(test_reading),
 	};
 
 	return cmocka_run_group_tests_name("rules_edit_row", tests, NULL, NULL);

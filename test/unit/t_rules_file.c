@@ -349,9 +349,16 @@ test_bad_whole(void **state)
 	    "rules.txt: schedule default: the row is missing");
 	rulesdb_sql(t, "INSERT INTO mx_network VALUES ('10.0.0.1/8', '')");
 	im.merge = true;
-	rulesdb_expect(import(t, "mx_network ::1\n", &im, &why), EDIT_BAD, &why,
-	    "rules.txt: a row that was there before is refused, and must be put right or removed first: "
-	    "mx_network 10.0.0.1/8: network: ");
+	struct rules_edit *e = rulesdb_edit(t);
+	static const char merged[] = "mx_network ::1\n", bad[] = "setting spf.fail x\n";
+	EXPECT_OK(rules_file_import(e, merged, strlen(merged), &im, &why));
+	assert_non_null(strstr(rules_edit_refused(e), "mx_network 10.0.0.1/8: network: "));
+	/* as bad before as in the file is the file's fault */
+	rulesdb_sql(t, "INSERT INTO setting (name, value) VALUES ('spf.fail', 'x')");
+	rulesdb_expect(rules_file_import(e, bad, strlen(bad), &im, &why), EDIT_BAD, &why,
+	    "rules.txt:1: setting spf.fail: value: ");
+	assert_null(rules_edit_refused(e));
+	rules_edit_close(&e);
 	im.merge = false;	/* it goes, since the file does not have it */
 	EXPECT_OK(import(t, DEFAULT "mx_network ::1\n", &im, &why));
 	rulesdb_expect_text(t->path, "SELECT network FROM mx_network", "::1|");

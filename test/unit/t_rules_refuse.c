@@ -6,6 +6,7 @@
  */
 #include "test/unit/core.h"
 
+#include <sqlite3.h>
 #include <string.h>
 
 #include "common/rules.h"
@@ -248,13 +249,13 @@ test_kinds(void **state)
 		  "checks: must say what is skipped" },
 		{ UNCHECKED LIST "('deny', 'sender', 'a@b.test', '', 'spf', '')",
 		  "checks: go with `allow' only" },
-		{ LIST "('deny', 'sender', 'a@b.test', '', '', '2026-02-30')",
+		{ UNCHECKED LIST "('deny', 'sender', 'a@b.test', '', '', '2026-02-30')",
 		  "expires: `2026-02-30' is not a day like 2026-12-31" },
 		{ UNCHECKED "UPDATE list SET mode = 'on'",
 		  "list allow client 127.0.0.0/8: mode: `on' is not off" },
-		{ LIMITS "('messages', 'sender', '', 'many', '', 'defer')",
+		{ UNCHECKED LIMITS "('messages', 'sender', '', 'many', '', 'defer')",
 		  "limits messages sender: rate: `many' is not a rate like 20/1m, or none" },
-		{ LIMITS "('messages', 'sender', '', '10K/1m', '', 'defer')",
+		{ UNCHECKED LIMITS "('messages', 'sender', '', '10K/1m', '', 'defer')",
 		  "rate: `10K/1m' is not a rate" },
 		{ LIMITS "('messages', 'sender', '', '0/1m', '', 'defer')",
 		  "rate: `0/1m' is not a rate" },
@@ -262,17 +263,17 @@ test_kinds(void **state)
 		  "rate: `1/0' is not a rate" },
 		{ LIMITS "('messages', 'sender', '', '1/31d', '', 'defer')",
 		  "rate: `1/31d' is not a rate" },
-		{ LIMITS "('bytes', 'sender', '', '1X/1m', '', 'defer')",
+		{ UNCHECKED LIMITS "('bytes', 'sender', '', '1X/1m', '', 'defer')",
 		  "rate: `1X/1m' is not a rate like 100M/1h" },
-		{ LIMITS "('messages', 'sender', '', '1/1m', '-1', 'defer')",
+		{ UNCHECKED LIMITS "('messages', 'sender', '', '1/1m', '-1', 'defer')",
 		  "rate: burst `-1' is not a number" },
-		{ LIMITS "('messages', 'all', 'a.test', '1/1m', '', 'defer')",
+		{ UNCHECKED LIMITS "('messages', 'all', 'a.test', '1/1m', '', 'defer')",
 		  "match: there is one bucket for all" },
 		{ LIMITS "('messages', 'client', 'a.test', '1/1m', '', 'defer')",
 		  "match: `a.test' is not a network" },
-		{ LIMITS "('connections', 'sender', '', '1/1m', '', 'defer')",
+		{ UNCHECKED LIMITS "('connections', 'sender', '', '1/1m', '', 'defer')",
 		  "per: connections are counted per client" },
-		{ LIMITS "('messages', 'sender', '', '1/1m', '', 'lockout')",
+		{ UNCHECKED LIMITS "('messages', 'sender', '', '1/1m', '', 'lockout')",
 		  "action: lockout goes with per client" },
 		{ UNCHECKED LIMITS "('lines', 'client', '', '1/1m', '', 'defer')",
 		  "what: `lines' is not connections" },
@@ -320,11 +321,72 @@ test_kinds(void **state)
 		refused(&row[i]);
 }
 
+/* What plain sqlite3 is told at once, by the schema; and what must pass it. */
+static void
+test_schema(void **state)
+{
+	static const struct {
+		const char	*sql;
+		bool		 good;
+	} row[] = {
+		{ "UPDATE limits SET rate = 'banana'", false },
+		{ "UPDATE limits SET rate = '20'", false },
+		{ "UPDATE limits SET rate = '20/m'", false },
+		{ "UPDATE limits SET rate = '/1m'", false },
+		{ "UPDATE limits SET rate = '20/1m/2'", false },
+		{ "UPDATE limits SET rate = '20/1m2'", false },
+		{ "UPDATE limits SET rate = '20/1y'", false },
+		{ "UPDATE limits SET rate = '20 /1m'", false },
+		{ "UPDATE limits SET rate = '2x0/1m'", false },
+		{ "UPDATE limits SET rate = '20K/1m'", false },
+		{ "UPDATE limits SET rate = '20X/1m', what = 'bytes' WHERE what = 'messages'", false },
+		{ "UPDATE limits SET rate = 'none', burst = ''", true },
+		{ "UPDATE limits SET rate = '20/60'", true },
+		{ "UPDATE limits SET rate = '1/1s'", true },
+		{ "UPDATE limits SET rate = '100M/12h', burst = '1g', what = 'bytes' WHERE what = 'messages'",
+		  true },
+		{ "UPDATE limits SET burst = '1K'", false },
+		{ "UPDATE limits SET burst = '-1'", false },
+		{ "UPDATE limits SET per = 'helo' WHERE what = 'connections'", false },
+		{ "UPDATE limits SET per = 'all' WHERE what = 'connections'", true },
+		{ "UPDATE limits SET per = 'all', match = 'a.test' WHERE what = 'messages'", false },
+		{ "UPDATE limits SET per = 'sender' WHERE what = 'unknown'", false },
+		{ "UPDATE list SET expires = '2026-99-99'", false },
+		{ "UPDATE list SET expires = '2026-02-30'", false },
+		{ "UPDATE list SET expires = 'now'", false },
+		{ "UPDATE list SET expires = '2028-02-29'", true },
+		{ SETTING "('spf.mode', 'banana')", false },
+		{ SETTING "('global.mode', 'off')", false },
+		{ SETTING "('global.mode', 'shadow'), ('spf.mode', 'off')", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(row); i++) {
+		void *sub;
+		const struct rulesdb *t;
+		sqlite3 *db = NULL;
+
+		assert_int_equal(rulesdb_setup(&sub), 0);
+		t = sub;
+		assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
+		if ((sqlite3_exec(db, row[i].sql, NULL, NULL, NULL) == SQLITE_OK) != row[i].good)
+			fail_msg("%s: %s", row[i].sql, sqlite3_errmsg(db));
+		(void)sqlite3_close(db);
+		if (row[i].good) {	/* and the reader is of the same mind */
+			struct ruleset *set = rulesdb_read(t);
+
+			ruleset_unref(&set);
+		}
+		assert_int_equal(rulesdb_teardown(&sub), 0);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_domains), cmocka_unit_test(test_settings_and_networks),
+		cmocka_unit_test(test_schema), cmocka_unit_test(test_domains),
+		cmocka_unit_test(test_settings_and_networks),
 		cmocka_unit_test(test_spelling), cmocka_unit_test(test_kinds),
 	};
 
