@@ -208,8 +208,9 @@ void
 check_recipients(struct doctor *d)
 {
 	const struct rules_domain *r = d->domain;
-	char *fix = xasprintf(
-	    "holdfast recipient import %s FILE && holdfast domain set %s --recipients list",
+	bool listed = r->recipients == RECIPIENTS_VERIFY && r->nrecipients > 0;
+	char *fix = listed ? xasprintf("holdfast domain set %s --recipients list", r->name)
+	    : xasprintf("holdfast recipient import %s FILE && holdfast domain set %s --recipients list",
 	    r->name, r->name);
 
 	switch (r->recipients) {
@@ -217,12 +218,9 @@ check_recipients(struct doctor *d)
 		judge_list(d, r);
 		break;
 	case RECIPIENTS_VERIFY:
-		if (r->nrecipients > 0)
-			judge_list(d, r);
-		else
-			doctor_say(d, DOCTOR_OK, NULL,
-			    "the primary is asked; there is no list for the time when "
-			    "it is down");
+		doctor_say(d, DOCTOR_WARN, fix,
+		    "this version does not ask the primary yet (recipients = verify): who is not "
+		    "listed is taken unchecked, and refused by the primary later");
 		break;
 	case RECIPIENTS_ANY:
 		doctor_say(d, DOCTOR_WARN, fix,

@@ -238,6 +238,11 @@ def doctor(lab):
     d.mends('recipients', 'fail', 'no longer believed', FILE=m.list)
     m.cli('domain', 'set', zone, '--recipients', 'any')
     d.mends('recipients', 'warn', 'not checked', FILE=m.list)
+    m.cli('domain', 'set', zone, '--recipients', 'verify')
+    d.mends('recipients', 'warn', 'does not ask the primary yet')       # the list is there: it only must count
+    m.cli('domain', 'add', 'unlisted.test', '--primary', MAIL, '--recipients', 'verify')
+    d.mends('recipients', 'warn', 'does not ask the primary yet', FILE=lab.write('unlisted', 'joe@unlisted.test\n'))
+    m.cli('domain', 'remove', 'unlisted.test')
     postconf('message_size_limit = 20000')
     d.mends('size', 'fail', 'this host only 19.5 KB')
     postconf('message_size_limit = 104857600')
