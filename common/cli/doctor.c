@@ -3,8 +3,10 @@
  *
  * Each check of doctor_table.c runs in a child process, some at a time, and writes its
  * verdicts as JSON lines to a pipe. What has not ended when DOCTOR_SECONDS are over is killed
- * and told as such: the whole never takes longer, whatever is dead. Verdicts are
- * shown in the table's order.
+ * and told as such: the whole never takes longer, whatever is dead. What is asked once begins
+ * first, then every check of the first domain, of the second, and so on: with more domains than
+ * the time allows each check has looked at the same ones, and says how many it left out. Verdicts
+ * are shown in the table's order.
  *
  * Exit status: 0 all is well; 75 there are warnings, no failures; 69 something failed; 78 the
  * configuration or rules cannot be read.
@@ -38,7 +40,6 @@
 #include "common/rules.h"
 
 #define AT_ONCE		12	/* checks */
-#define EACH_MAX	40	/* domains or primaries that are looked at */
 
 static const char *const status_names[] = { [DOCTOR_OK] = "ok", [DOCTOR_SKIP] = "skip",
 	[DOCTOR_WARN] = "warn", [DOCTOR_FAIL] = "fail" };
@@ -115,6 +116,8 @@ doctor_soon(const struct doctor *d)
 struct job {
 	const struct doctor_check *check;
 	const struct rules_domain *domain;	/* NULL: of the whole */
+	size_t		 rank;			/* in which round it begins */
+	bool		 begun;
 	pid_t		 pid;			/* 0: not started, or ended */
 	int		 fd;			/* its verdicts; -1 */
 	struct buf	 said;
@@ -127,10 +130,12 @@ struct jobs {
 };
 
 static void
-add_job(struct jobs *j, const struct doctor_check *check, const struct rules_domain *domain)
+add_job(struct jobs *j, const struct doctor_check *check, const struct rules_domain *domain,
+    size_t rank)
 {
 	j->v = xrealloc(j->v, j->n + 1, sizeof(*j->v));
-	j->v[j->n++] = (struct job){ check, domain, 0, -1, BUF_INIT, false };
+	j->v[j->n++] = (struct job){ .check = check, .domain = domain, .rank = rank, .fd = -1,
+		.said = BUF_INIT };
 }
 
 /* The first domain of its destination speaks for it. */
@@ -149,15 +154,14 @@ add_each(struct jobs *j, const struct doctor *d, const struct doctor_check *chec
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < ruleset_ndomains(d->rules) && n < EACH_MAX; i++) {
+	for (size_t i = 0; i < ruleset_ndomains(d->rules); i++) {
 		const struct rules_domain *domain = ruleset_domain_at(d->rules, i);
 
 		if (only != NULL ? strcasecmp(domain->name, only) != 0
 				 : check->each == DOCTOR_EACH_PRIMARY &&
 				       !is_first_of_destination(d->rules, i))
 			continue;
-		add_job(j, check, domain);
-		n++;
+		add_job(j, check, domain, ++n);
 	}
 }
 
@@ -166,6 +170,7 @@ start_job(struct doctor *d, struct job *job)
 {
 	int fd[2];
 
+	job->begun = true;
 	if (pipe2(fd, O_CLOEXEC) == -1)
 		return;
 	(void)fflush(stdout);
@@ -225,44 +230,68 @@ read_job(struct job *job)
 		end_job(job, false);
 }
 
+static int
+by_rank(const void *a, const void *b)
+{
+	const struct job *x = *(const struct job *const *)a, *y = *(const struct job *const *)b;
+
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+/* In the order in which they begin. Caller frees. */
+static struct job **
+in_order(struct jobs *j)
+{
+	struct job **v = xcalloc(j->n + 1, sizeof(*v));
+
+	for (size_t i = 0; i < j->n; i++)
+		v[i] = &j->v[i];
+	qsort(v, j->n, sizeof(*v), by_rank);
+	return v;
+}
+
+/* Waits until one says something or has ended, or the time has. */
+static void
+wait_for(struct job *const running[AT_ONCE], size_t n, int64_t left)
+{
+	struct pollfd fd[AT_ONCE];
+
+	for (size_t i = 0; i < n; i++)
+		fd[i] = (struct pollfd){ running[i]->fd, POLLIN, 0 };
+	if (poll(fd, n, (int)left) > 0)
+		for (size_t i = 0; i < n; i++)
+			if (fd[i].revents != 0)
+				read_job(running[i]);
+}
+
 /* Up to AT_ONCE at a time until all have ended or the time has. */
 static void
 run_jobs(struct doctor *d, struct jobs *j)
 {
-	size_t next = 0, running = 0;
+	struct job **order = in_order(j), *running[AT_ONCE];
+	size_t next = 0, n = 0, keep;
+	int64_t left;
 
-	do {
-		struct pollfd fd[AT_ONCE];
-		struct job *of[AT_ONCE];
-		int64_t left = d->deadline - clock_mono_ms();
-
-		while (next < j->n && running < AT_ONCE && left > 0) {
-			start_job(d, &j->v[next]);
-			running += j->v[next++].pid != 0;
+	while ((left = d->deadline - clock_mono_ms()) > 0) {
+		while (next < j->n && n < AT_ONCE) {
+			start_job(d, order[next]);
+			if (order[next++]->pid != 0)
+				running[n++] = order[next - 1];
 		}
-		running = 0;
-		for (size_t i = 0; i < next; i++) {
-			if (j->v[i].pid == 0)
-				continue;
-			if (left <= 0) {
-				end_job(&j->v[i], true);
-				continue;
-			}
-			fd[running] = (struct pollfd){ j->v[i].fd, POLLIN, 0 };
-			of[running++] = &j->v[i];
-		}
-		if (left <= 0)
+		if (n == 0)
 			break;
-		if (running > 0 && poll(fd, running, (int)left) > 0)
-			for (size_t i = 0; i < running; i++)
-				if (fd[i].revents != 0)
-					read_job(of[i]);
-		running = 0;
-		for (size_t i = 0; i < next; i++)
-			running += j->v[i].pid != 0;
-	} while (running > 0 || next < j->n);
-	for (size_t i = next; i < j->n; i++)
-		j->v[i].late = true;
+		wait_for(running, n, left);
+		keep = 0;
+		for (size_t i = 0; i < n; i++)
+			if (running[i]->pid != 0)
+				running[keep++] = running[i];
+		n = keep;
+	}
+	for (size_t i = 0; i < n; i++)
+		end_job(running[i], true);
+	free(order);
 }
 
 /* --- telling ------------------------------------------------------------- */
@@ -309,6 +338,34 @@ print_verdict(struct report *r, const json_t *o)
 		(void)printf("      %-14s -> %s\n", "", fix);
 }
 
+/* The name of a check that speaks for others, too: the first that somebody wants to hear of. */
+static const char *
+wanted_name(const struct report *r, const struct doctor_check *check)
+{
+	const struct doctor_check *k = check;
+
+	if (r->only->n == 0)
+		return check->name;
+	do
+		if (words_have(r->only, k->name))
+			return k->name;
+	while ((++k)->name != NULL && k->run == NULL);
+	return check->name;
+}
+
+/* What no check could say itself. */
+static void
+print_own(struct report *r, const struct doctor_check *check, const struct rules_domain *domain,
+    enum doctor_status status, const char *text, const char *fix)
+{
+	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "check", wanted_name(r, check), "domain",
+	    domain != NULL ? out_safe(domain->name) : "", "status", status_names[status], "text",
+	    text, "fix", fix);
+
+	print_verdict(r, o);
+	json_decref(o);
+}
+
 static void
 print_job(struct report *r, const struct job *job)
 {
@@ -323,13 +380,39 @@ print_job(struct report *r, const struct job *job)
 		json_decref(o);
 		p += len + (p[len] == '\n');
 	}
-	if (!job->late)
-		return;
-	o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "check", job->check->name, "domain",
-	    job->domain != NULL ? out_safe(job->domain->name) : "", "status", "fail", "text",
-	    "not ended in time: something that it asks does not answer", "fix", "");
-	print_verdict(r, o);
-	json_decref(o);
+	if (job->late || (!job->begun && job->check->each == DOCTOR_ONCE))
+		print_own(r, job->check, job->domain, DOCTOR_FAIL,
+		    "not ended in time: something that it asks does not answer", "");
+}
+
+/* Of one check: n domains or primaries had to be left out. */
+static void
+print_left_out(struct report *r, const struct doctor_check *check, size_t n, size_t all)
+{
+	char *text = xasprintf("%zu of %zu %s were not looked at: %d seconds are not enough for all",
+	    n, all, check->each == DOCTOR_EACH_PRIMARY ? "primaries" : "domains", DOCTOR_SECONDS);
+	char *fix = xasprintf("holdfast doctor %s --domain NAME, for each that matters",
+	    wanted_name(r, check));
+
+	print_own(r, check, NULL, DOCTOR_WARN, text, fix);
+	free(text);
+	free(fix);
+}
+
+static void
+print_jobs(struct report *r, const struct jobs *j)
+{
+	for (size_t i = 0; i < j->n;) {
+		const struct doctor_check *check = j->v[i].check;
+		size_t all = 0, left_out = 0;
+
+		for (; i < j->n && j->v[i].check == check; i++, all++) {
+			print_job(r, &j->v[i]);
+			left_out += !j->v[i].begun;
+		}
+		if (left_out > 0 && check->each != DOCTOR_ONCE)
+			print_left_out(r, check, left_out, all);
+	}
 }
 
 static int
@@ -407,13 +490,12 @@ examine(struct cli *c, const struct words *only, const char *domain)
 			if (!is_wanted(k, only))
 				continue;
 			if (k->each == DOCTOR_ONCE)
-				add_job(&jobs, k, NULL);
+				add_job(&jobs, k, NULL, 0);
 			else
 				add_each(&jobs, &d, k, domain);
 		}
 		run_jobs(&d, &jobs);
-		for (size_t i = 0; i < jobs.n; i++)
-			print_job(&r, &jobs.v[i]);
+		print_jobs(&r, &jobs);
 		status = conclude(&r);
 	}
 	for (size_t i = 0; i < jobs.n; i++)

@@ -299,6 +299,9 @@ def doctor(lab):
     d.finds('port25-out', 'warn', 'blocked here')
     for i in range(8):
         m.cli('domain', 'add', f'more{i}.test', '--primary', f'203.0.114.{40 + i}', '--recipients', 'verify')
+    many = 60           # more than there is time for
+    for i in range(many):
+        m.cli('domain', 'add', f'many{i}.test', '--primary', '203.0.114.40', '--recipients', 'any')
     dns.stop()
     begin = time.monotonic()
     verdicts = d.look(status=69)
@@ -306,4 +309,10 @@ def doctor(lab):
     check(took < 15 * patience(), f'with all of it dead it took {took:.1f} s')
     same({v['check'] for v in verdicts} >= names - set(LATER) - {'size', 'trust', 'primary-tls'}, True,
          'every check says something')
+    same(sum(v['check'] == 'recipients' for v in verdicts), 1 + 8 + many, 'domains whose list is looked at')
+    left = [v for v in verdicts if v['check'] == 'mx' and 'were not looked at' in v['text']]
+    same([v['status'] for v in left], ['warn'], 'mx of more domains than there is time for')
+    check('--domain NAME' in left[0]['fix'], left[0]['fix'])
+    seen = sum(v['check'] == 'mx' and v['domain'] != '' for v in verdicts)
+    same(left[0]['text'].split(' were')[0], f'{1 + 8 + many - seen} of {1 + 8 + many} domains', 'how many are left out')
     lab.say(f'{len(verdicts)} verdicts with dead primaries and a dead DNS in {took:.1f} s')
