@@ -40,6 +40,7 @@
 #include "common/rules.h"
 
 #define AT_ONCE		12	/* checks */
+#define LATE		"not ended in time: something that it asks does not answer"
 
 static const char *const status_names[] = { [DOCTOR_OK] = "ok", [DOCTOR_SKIP] = "skip",
 	[DOCTOR_WARN] = "warn", [DOCTOR_FAIL] = "fail" };
@@ -121,7 +122,7 @@ struct job {
 	pid_t		 pid;			/* 0: not started, or ended */
 	int		 fd;			/* its verdicts; -1 */
 	struct buf	 said;
-	bool		 late;
+	char		*trouble;		/* why it could not say all; NULL: it did */
 };
 
 struct jobs {
@@ -171,8 +172,10 @@ start_job(struct doctor *d, struct job *job)
 	int fd[2];
 
 	job->begun = true;
-	if (pipe2(fd, O_CLOEXEC) == -1)
+	if (pipe2(fd, O_CLOEXEC) == -1) {
+		job->trouble = xasprintf("could not be begun: %s", strerror(errno));
 		return;
+	}
 	(void)fflush(stdout);
 	(void)fflush(stderr);
 	job->pid = fork();
@@ -190,22 +193,21 @@ start_job(struct doctor *d, struct job *job)
 			d->check->run(d);
 		_exit(0);
 	}
-	(void)close(fd[1]);
-	job->fd = fd[0];
 	if (job->pid == -1) {
+		job->trouble = xasprintf("could not be begun: %s", strerror(errno));
 		job->pid = 0;
 		(void)close(fd[0]);
-		job->fd = -1;
-	}
+	} else
+		job->fd = fd[0];
+	(void)close(fd[1]);
 }
 
 static void
 end_job(struct job *job, bool kill_it)
 {
-	int status;
+	int status = 0;
 
 	if (kill_it) {
-		job->late = true;
 		(void)kill(-job->pid, SIGKILL);
 		(void)kill(job->pid, SIGKILL);
 	}
@@ -213,8 +215,10 @@ end_job(struct job *job, bool kill_it)
 	job->fd = -1;
 	while (waitpid(job->pid, &status, 0) == -1 && errno == EINTR)
 		;
-	if (WIFSIGNALED(status) && !kill_it)
-		job->late = true;
+	if (kill_it)
+		job->trouble = xstrdup(LATE);
+	else if (WIFSIGNALED(status))
+		job->trouble = xasprintf("ended before its time, by signal %d", WTERMSIG(status));
 	job->pid = 0;
 }
 
@@ -369,7 +373,8 @@ print_own(struct report *r, const struct doctor_check *check, const struct rules
 static void
 print_job(struct report *r, const struct job *job)
 {
-	const char *p = buf_str(&job->said);
+	const char *p = buf_str(&job->said), *why;
+	char *fix;
 	json_t *o;
 
 	while (*p != '\0') {
@@ -380,9 +385,17 @@ print_job(struct report *r, const struct job *job)
 		json_decref(o);
 		p += len + (p[len] == '\n');
 	}
-	if (job->late || (!job->begun && job->check->each == DOCTOR_ONCE))
-		print_own(r, job->check, job->domain, DOCTOR_FAIL,
-		    "not ended in time: something that it asks does not answer", "");
+	if (job->trouble != NULL)
+		why = job->trouble;
+	else if (!job->begun && job->check->each == DOCTOR_ONCE)
+		why = LATE;
+	else
+		return;
+	fix = xasprintf("holdfast doctor %s%s%s  (again, with all the time for itself)",
+	    wanted_name(r, job->check), job->domain != NULL ? " --domain " : "",
+	    job->domain != NULL ? job->domain->name : "");
+	print_own(r, job->check, job->domain, DOCTOR_FAIL, why, fix);
+	free(fix);
 }
 
 /* Of one check: n domains or primaries had to be left out. */
@@ -498,8 +511,10 @@ examine(struct cli *c, const struct words *only, const char *domain)
 		print_jobs(&r, &jobs);
 		status = conclude(&r);
 	}
-	for (size_t i = 0; i < jobs.n; i++)
+	for (size_t i = 0; i < jobs.n; i++) {
 		buf_free(&jobs.v[i].said);
+		free(jobs.v[i].trouble);
+	}
 	free(jobs.v);
 	doctor_facts_free(&d);
 	free(why);
