@@ -58,7 +58,7 @@ say(struct doctor *d, const char *check, enum doctor_status status, const char *
 
 	buf_vprintf(&text, fmt, ap);
 	o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "check", check, "domain",
-	    d->domain != NULL ? out_safe(d->domain->name) : "", "status", status_names[status],
+	    d->name != NULL ? out_safe(d->name) : "", "status", status_names[status],
 	    "text", out_safe(buf_str(&text)), "fix", fix != NULL ? out_safe(fix) : "");
 	line = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
@@ -117,6 +117,7 @@ doctor_soon(const struct doctor *d)
 struct job {
 	const struct doctor_check *check;
 	const struct rules_domain *domain;	/* NULL: of the whole */
+	const char	*name;			/* its name, or that of an alias of it */
 	size_t		 rank;			/* in which round it begins */
 	bool		 begun;
 	pid_t		 pid;			/* 0: not started, or ended */
@@ -132,11 +133,11 @@ struct jobs {
 
 static void
 add_job(struct jobs *j, const struct doctor_check *check, const struct rules_domain *domain,
-    size_t rank)
+    const char *name, size_t rank)
 {
 	j->v = xrealloc(j->v, j->n + 1, sizeof(*j->v));
-	j->v[j->n++] = (struct job){ .check = check, .domain = domain, .rank = rank, .fd = -1,
-		.said = BUF_INIT };
+	j->v[j->n++] = (struct job){ .check = check, .domain = domain, .name = name,
+		.rank = rank, .fd = -1, .said = BUF_INIT };
 }
 
 /* The first domain of its destination speaks for it. */
@@ -150,19 +151,27 @@ is_first_of_destination(const struct ruleset *set, size_t i)
 	return true;
 }
 
+/* only: one domain or alias; of an alias its domain's list and primary are looked at. */
 static void
 add_each(struct jobs *j, const struct doctor *d, const struct doctor_check *check, const char *only)
 {
+	bool aliases = check->each == DOCTOR_EACH_NAME;
+	const struct rules_domain *asked = only != NULL ? ruleset_domain(d->rules, only) : NULL;
+	const char *name;
 	size_t n = 0;
 
-	for (size_t i = 0; i < ruleset_ndomains(d->rules); i++) {
-		const struct rules_domain *domain = ruleset_domain_at(d->rules, i);
+	for (size_t i = 0; (name = doctor_name(d, i)) != NULL; i++) {
+		const struct rules_domain *domain = ruleset_domain(d->rules, name);
 
-		if (only != NULL ? strcasecmp(domain->name, only) != 0
-				 : check->each == DOCTOR_EACH_PRIMARY &&
-				       !is_first_of_destination(d->rules, i))
+		if (domain == NULL || (!aliases && i >= ruleset_ndomains(d->rules)))
 			continue;
-		add_job(j, check, domain, ++n);
+		if (only != NULL)
+			if (aliases ? strcasecmp(name, only) != 0 : domain != asked)
+				continue;
+		if (only == NULL && check->each == DOCTOR_EACH_PRIMARY &&
+		    !is_first_of_destination(d->rules, i))
+			continue;
+		add_job(j, check, domain, name, ++n);
 	}
 }
 
@@ -185,6 +194,7 @@ start_job(struct doctor *d, struct job *job)
 		(void)signal(SIGPIPE, SIG_IGN);
 		d->check = job->check;
 		d->domain = job->domain;
+		d->name = job->name;
 		d->out = fd[1];
 		if (d->check->mta && d->mta == DOCTOR_NO_MTA)
 			doctor_say(
@@ -359,11 +369,11 @@ wanted_name(const struct report *r, const struct doctor_check *check)
 
 /* What no check could say itself. */
 static void
-print_own(struct report *r, const struct doctor_check *check, const struct rules_domain *domain,
+print_own(struct report *r, const struct doctor_check *check, const char *domain,
     enum doctor_status status, const char *text, const char *fix)
 {
 	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "check", wanted_name(r, check), "domain",
-	    domain != NULL ? out_safe(domain->name) : "", "status", status_names[status], "text",
+	    domain != NULL ? out_safe(domain) : "", "status", status_names[status], "text",
 	    text, "fix", fix);
 
 	print_verdict(r, o);
@@ -392,9 +402,9 @@ print_job(struct report *r, const struct job *job)
 	else
 		return;
 	fix = xasprintf("holdfast doctor %s%s%s  (again, with all the time for itself)",
-	    wanted_name(r, job->check), job->domain != NULL ? " --domain " : "",
-	    job->domain != NULL ? job->domain->name : "");
-	print_own(r, job->check, job->domain, DOCTOR_FAIL, why, fix);
+	    wanted_name(r, job->check), job->name != NULL ? " --domain " : "",
+	    job->name != NULL ? job->name : "");
+	print_own(r, job->check, job->name, DOCTOR_FAIL, why, fix);
 	free(fix);
 }
 
@@ -503,7 +513,7 @@ examine(struct cli *c, const struct words *only, const char *domain)
 			if (!is_wanted(k, only))
 				continue;
 			if (k->each == DOCTOR_ONCE)
-				add_job(&jobs, k, NULL, 0);
+				add_job(&jobs, k, NULL, NULL, 0);
 			else
 				add_each(&jobs, &d, k, domain);
 		}

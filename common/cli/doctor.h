@@ -43,12 +43,14 @@ struct doctor {
 	/* of the check that runs */
 	const struct doctor_check *check;
 	const struct rules_domain *domain; /* one of each destination or domain, see doctor_check */
+	const char		*name;		/* its name, or that of an alias of it */
 	int64_t			 deadline;	/* clock_mono_ms() */
 	struct dns		*dns;		/* doctor_dns() */
 	int			 out;
 };
 
-enum doctor_each { DOCTOR_ONCE, DOCTOR_EACH_DOMAIN, DOCTOR_EACH_PRIMARY };
+/* A name: a domain or an alias of one. */
+enum doctor_each { DOCTOR_ONCE, DOCTOR_EACH_NAME, DOCTOR_EACH_DOMAIN, DOCTOR_EACH_PRIMARY };
 
 struct doctor_check {
 	const char	*name;
@@ -75,6 +77,8 @@ int64_t	doctor_soon(const struct doctor *);
 /* What the checks look at. false: told (a verdict of check `config'), and no check can run. */
 bool	doctor_facts(struct doctor *, const char *mta, const char *mta_dir, char **why, char **fix);
 void	doctor_facts_free(struct doctor *);
+/* The i-th name that mail may come for, aliases behind domains; NULL: there are no more. */
+const char *doctor_name(const struct doctor *, size_t i);
 
 void check_daemons(struct doctor *), check_units(struct doctor *), check_state(struct doctor *),
     check_recipients(struct doctor *), check_disk(struct doctor *), check_clock(struct doctor *),

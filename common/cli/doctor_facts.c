@@ -15,6 +15,7 @@
 #include "common/cli/setup_sendmail.h"
 #include "common/conf.h"
 #include "common/rules.h"
+#include "common/rules_screen.h"
 
 static void
 find_postfix(struct doctor *d, const char *dir, char **why)
@@ -95,4 +96,14 @@ doctor_facts_free(struct doctor *d)
 	free(d->mta_dir);
 	conf_free(&conf);
 	d->conf = NULL;
+}
+
+const char *
+doctor_name(const struct doctor *d, size_t i)
+{
+	size_t n = ruleset_ndomains(d->rules);
+
+	if (i < n)
+		return ruleset_domain_at(d->rules, i)->name;
+	return i - n < ruleset_naliases(d->rules) ? ruleset_alias_at(d->rules, i - n) : NULL;
 }

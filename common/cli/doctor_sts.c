@@ -76,7 +76,7 @@ judge(struct doctor *d, const char *policy)
 {
 	char *fix = xasprintf("add to https://mta-sts.%s/.well-known/mta-sts.txt the line: mx: %s "
 			      "(and a new id in TXT _mta-sts.%s)",
-	    d->domain->name, d->conf->hostname, d->domain->name);
+	    d->name, d->conf->hostname, d->name);
 	bool enforced;
 
 	switch (doctor_sts_judge(policy, d->conf->hostname, &enforced)) {
@@ -162,8 +162,8 @@ has_policy(const struct dns_answer *a)
 void
 check_mta_sts(struct doctor *d)
 {
-	char *record = xasprintf("_mta-sts.%s", d->domain->name);
-	char *host = xasprintf("mta-sts.%s", d->domain->name), *why = NULL;
+	char *record = xasprintf("_mta-sts.%s", d->name);
+	char *host = xasprintf("mta-sts.%s", d->name), *why = NULL;
 	struct buf policy = BUF_INIT;
 	struct dns_answer a;
 

@@ -17,6 +17,7 @@ from lib.process import patience, run, wait_until
 LATER = ('clock',)
 ZONES = {
     'example.test': '@ MX 10 mail\n@ MX 20 mx2.example.net.\nmail A 203.0.113.25\nmta-sts A 203.0.113.80\n',
+    'alias.test': '@ MX 10 mail.example.test.\n@ MX 20 mx2.example.net.\n',
     'example.net': 'mx2 A 198.51.100.10\n',
     '100.51.198.in-addr.arpa': '10 PTR mx2.example.net.\n',
 }
@@ -71,6 +72,30 @@ def postconf(*settings, live=False):
         run(['postconf', '-e', setting])
     if live:
         run(['postfix', 'reload'])
+
+
+def aliases(m, d, dns):
+    """A domain that stands for another has an MX, a policy and a place in the MTA of its own."""
+    name = 'alias.test'
+    m.cli('rule', 'add', 'alias_domain', name, 'example.test')
+    d.green('mx', 'mta-sts', 'relay-domains', 'own-domains', 'transport')
+    same({v['domain'] for v in d.look('mx', 'mta-sts')}, {name, 'example.test'}, 'whose MX and policy')
+    same([v['domain'] for v in d.look('mx', 'recipients', '--domain', name)], [name, 'example.test'], 'of one alias')
+    dns.zone(name, '@ MX 10 mail.example.test.\n')
+    same(d.finds('mx', 'fail', 'do not name this host')['domain'], name, 'whose MX')
+    dns.zone(name, '@ MX 10 new\n@ MX 20 mx2.example.net.\nnew A 203.0.113.29\n')
+    v = d.finds('mx', 'warn', 'not in the rules: new.alias.test')
+    check('MX records of alias.test as those of example.test' in v['fix'], v['fix'])
+    dns.zone(name, ZONES[name])
+    same(m.read('/etc/postfix/main.cf').count('relay_domains'), 1, 'settings of relay_domains')
+    before = run(['postconf', '-h', 'relay_domains']).stdout.strip()
+    postconf('relay_domains = example.test')
+    d.finds('relay-domains', 'fail', 'does not relay for alias.test')
+    postconf(f'relay_domains = {before}', 'mydestination = localhost, alias.test')
+    d.mends('own-domains', 'fail', 'alias.test: in mydestination')
+    postconf('relay_transport = relay', 'transport_maps =')
+    d.mends('transport', 'fail', 'of example.test, alias.test')
+    m.cli('rule', 'remove', 'alias_domain', name)
 
 
 def sts(lab, m, d, dns, authority):
@@ -227,8 +252,24 @@ def doctor(lab):
     dns.zone(zone, ZONES[zone].replace('MX 10 mail', 'MX 10 new') + 'new A 203.0.113.26\n')
     d.mends('mx', 'warn', 'the rules say mail.example.test')
     m.cli('domain', 'set', zone, '--primary', MAIL)
+    second = ZONES[zone] + 'second A 203.0.113.27\n'
+    for preference, route in ((10, f'{MAIL}+second.{zone}'), (15, f'{MAIL},second.{zone}')):
+        dns.zone(zone, f'{second}@ MX {preference} second\n')
+        m.cli('domain', 'set', zone, '--primary', MAIL)
+        v = d.finds('mx', 'warn', f'; not in the rules: second.{zone}')
+        check(v['fix'].endswith(f' --primary {route}'), v['fix'])
+        d.mends('mx', 'warn', 'not in the rules')
+    dns.zone(zone, second)
+    v = d.finds('mx', 'warn', f'; no MX before this host: second.{zone}')
+    m.cli('domain', 'set', zone, '--primary', '10.0.0.1')       # the MX cannot name it
+    d.green('mx')
+    m.cli('domain', 'set', zone, '--primary', f'203.0.113.25:26,203.0.113.27')
+    v = d.finds('mx', 'warn', 'no MX before this host: 203.0.113.27')
+    check(v['fix'].endswith(f' --primary {MAIL}:26'), v['fix'])     # known by its address
+    m.cli('domain', 'set', zone, '--primary', MAIL)
     dns.zone(zone, ZONES[zone])
     d.green('mx')
+    aliases(m, d, dns)
 
     # --- lists, sizes, rooms
     age = int(time.time()) - 8 * 86400
