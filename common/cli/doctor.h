@@ -89,7 +89,7 @@ void check_milters(struct doctor *), check_flow(struct doctor *),
     check_transport(struct doctor *), check_recipient_maps(struct doctor *),
     check_newline(struct doctor *), check_relay(struct doctor *);
 void	check_name(struct doctor *), check_port25(struct doctor *), check_mx(struct doctor *),
-	check_tlsa(struct doctor *);
+	check_certificate(struct doctor *), check_tlsa(struct doctor *);
 void	check_primary(struct doctor *), check_mta_sts(struct doctor *);
 
 /* --- pure, for tests ------------------------------------------------------ */

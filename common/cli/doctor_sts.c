@@ -16,6 +16,7 @@
 
 #include "common/cli/doctor.h"
 #include "common/cli/doctor_dns.h"
+#include "common/cli/doctor_own.h"
 #include "common/clock.h"
 #include "common/conf.h"
 #include "common/rules.h"
@@ -71,6 +72,31 @@ doctor_sts_judge(const char *policy, const char *mx, bool *enforced)
 	return listed ? STS_LISTED : STS_NOT_LISTED;
 }
 
+/* Who follows a policy takes no certificate that has ended, bears another name or is self-signed. */
+static void
+judge_certificate(struct doctor *d, bool enforced)
+{
+	struct doctor_own own;
+	char *flaw = NULL, *fix;
+
+	memset(&own, 0, sizeof(own));
+	if (d->mta != DOCTOR_NO_MTA) {
+		doctor_own_open(d, &own);
+		flaw = doctor_own_flaw(d, &own);
+	}
+	if (flaw == NULL)
+		doctor_say(d, DOCTOR_OK, NULL, "its MTA-STS policy lists this host");
+	else {
+		fix = doctor_own_fix(d);
+		doctor_say(d, enforced ? DOCTOR_FAIL : DOCTOR_WARN, fix,
+		    "its MTA-STS policy lists this host and asks for a good certificate, but %s: %s",
+		    flaw, enforced ? "careful senders will not deliver here" : "(mode: testing)");
+		free(fix);
+	}
+	free(flaw);
+	doctor_own_close(&own);
+}
+
 static void
 judge(struct doctor *d, const char *policy)
 {
@@ -81,7 +107,7 @@ judge(struct doctor *d, const char *policy)
 
 	switch (doctor_sts_judge(policy, d->conf->hostname, &enforced)) {
 	case STS_LISTED:
-		doctor_say(d, DOCTOR_OK, NULL, "its MTA-STS policy lists this host");
+		judge_certificate(d, enforced);
 		break;
 	case STS_OFF:
 		doctor_say(d, DOCTOR_OK, NULL, "its MTA-STS policy is switched off (mode: none)");

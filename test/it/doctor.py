@@ -98,6 +98,50 @@ def aliases(m, d, dns):
     m.cli('rule', 'remove', 'alias_domain', name)
 
 
+def show(m, certificate):
+    """Postfix shows this certificate."""
+    for name, to in ((certificate.key, '/etc/postfix/key.pem'), (certificate.cert, '/etc/postfix/cert.pem')):
+        with open(name) as f:
+            m.write(to, f.read(), 0o600)
+    postconf('smtpd_tls_security_level = may', 'smtpd_tls_key_file = /etc/postfix/key.pem',
+             'smtpd_tls_cert_file = /etc/postfix/cert.pem', live=True)
+
+
+def own(lab, m, d, authority):
+    """The certificate of this host, while no policy asks for a good one."""
+    d.green('certificate')                              # none at all
+    show(m, ca.self_signed(lab, 'alone', m.hostname))
+    wait_until(lambda: d.look('certificate')[0]['status'] == 'ok', 15, lambda: d.look('certificate'))
+    check('only MTA-STS' in d.look('certificate')[0]['text'], 'self-signed')
+    for n, (days, words) in enumerate((((-10, -3), 'ended '), ((-10, 10), 'ends in 9 days'))):
+        show(m, authority.issue(f'dates{n}', m.hostname, days=days))
+        wait_until(lambda: words in d.look('certificate')[0]['text'], 15, lambda: f'{words}: {d.look("certificate")}')
+        same(d.look('certificate', status=75)[0]['fix'].split('  (')[0],
+             'postconf smtpd_tls_chain_files smtpd_tls_cert_file', 'where it is')
+    show(m, authority.issue('other', 'other.example.net'))
+    wait_until(lambda: 'is not for mx2.example.net' in d.look('certificate')[0]['text'], 15, 'the wrong name')
+    d.finds('certificate', 'warn', 'is not for')
+    show(m, authority.issue('right', m.hostname))
+    wait_until(lambda: d.look('certificate')[0]['status'] == 'ok', 15, lambda: d.look('certificate'))
+
+
+def demanding(lab, m, d, policy, authority):
+    """What a policy makes of it."""
+    for mode, status in (('testing', 'warn'), ('enforce', 'fail')):
+        policy['text'] = f'version: STSv1\nmode: {mode}\nmx: {m.hostname}\nmax_age: 86400\n'
+        for n, (shown, words) in enumerate((
+                (authority.issue(f'{mode}-old', m.hostname, days=(-10, -3)), 'its certificate ended '),
+                (authority.issue(f'{mode}-other', 'other.example.net'), 'is not for mx2.example.net'),
+                (ca.self_signed(lab, f'{mode}-alone', m.hostname), 'is not believed: self'))):
+            show(m, shown)
+            wait_until(lambda: words in d.look('mta-sts')[0]['text'], 15, lambda: f'{words}: {d.look("mta-sts")}')
+            check('smtpd_tls_cert_file' in d.finds('mta-sts', status, words)['fix'], 'where it is')
+    postconf('smtpd_tls_security_level = none', live=True)
+    wait_until(lambda: 'does not offer STARTTLS' in d.look('mta-sts')[0]['text'], 15, lambda: d.look('mta-sts'))
+    show(m, authority.issue('good', m.hostname))
+    wait_until(lambda: d.look('mta-sts')[0]['status'] == 'ok', 15, lambda: d.look('mta-sts'))
+
+
 def sts(lab, m, d, dns, authority):
     """MTA-STS, from an HTTPS server with a certificate of a CA that this machine knows."""
     policy = {'text': f'version: STSv1\r\nmode: enforce\r\nmx: {MAIL}\r\nmax_age: 86400\r\n'}
@@ -131,6 +175,7 @@ def sts(lab, m, d, dns, authority):
     d.finds('mta-sts', 'warn', 'does not list')
     policy['text'] += 'mx: *.example.net\r\n'
     same(d.look('mta-sts')[0]['text'], 'its MTA-STS policy lists this host', 'the policy')
+    demanding(lab, m, d, policy, authority)
     policy['text'] = ''
     d.finds('mta-sts', 'warn', 'HTTP 404')
     dns.zone('example.test', ZONES['example.test'])
@@ -139,11 +184,7 @@ def sts(lab, m, d, dns, authority):
 def signed(lab, m, d, dns, authority):
     """TLSA of this host in a signed zone."""
     own = authority.issue('own', m.hostname)
-    for name, to in ((own.key, '/etc/postfix/key.pem'), (own.cert, '/etc/postfix/cert.pem')):
-        with open(name) as f:
-            m.write(to, f.read(), 0o600)
-    postconf('smtpd_tls_security_level = may', 'smtpd_tls_key_file = /etc/postfix/key.pem',
-             'smtpd_tls_cert_file = /etc/postfix/cert.pem', live=True)
+    show(m, own)
     zone = 'example.net'
     dns.signed.add(zone)
     dns.zone(zone, ZONES[zone] + f'_25._tcp.mx2 TLSA 3 1 1 {own.pin}\n')
@@ -321,6 +362,7 @@ def doctor(lab):
     m.cli('domain', 'set', zone, '--tls', 'pinned', '--tls-pin', '0' * 64, '--tls-name', '')
     d.mends('primary-tls', 'fail', 'not the pinned one')
     m.cli('domain', 'set', zone, '--tls', 'may')
+    own(lab, m, d, authority)
     sts(lab, m, d, dns, authority)
     signed(lab, m, d, dns, authority)
 
