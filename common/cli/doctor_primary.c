@@ -232,6 +232,7 @@ static void
 look_at_trust(struct doctor *d, const struct talk_offers *o, const char *host)
 {
 	enum rules_client client = d->domain->route.client;
+	char *ask_for = xasprintf("holdfast domain set %s --client xclient", d->domain->name);
 	static const char fix[] =
 	    "on the primary: postconf -e 'smtpd_authorized_xforward_hosts = ADDRESS-OF-THIS-"
 	    "HOST' (or smtpd_authorized_xclient_hosts; see postfix/primary-xclient.cf)";
@@ -248,11 +249,17 @@ look_at_trust(struct doctor *d, const struct talk_offers *o, const char *host)
 		    "%s takes XFORWARD from us: its log names the client. SPF "
 		    "and lists there see this host, which they should know",
 		    host);
+	else if ((o->ext & WIRE_EXT_XCLIENT) != 0)
+		doctor_say_as(d, "trust", DOCTOR_WARN, ask_for,
+		    "%s takes XCLIENT from us but no XFORWARD, which is what it is offered (client = "
+		    "xforward): its SPF, lists and limits judge this host instead of the client",
+		    host);
 	else
 		doctor_say_as(d, "trust", DOCTOR_WARN, fix,
 		    "%s takes neither XCLIENT nor XFORWARD from us: its SPF, "
 		    "lists and limits judge this host instead of the client",
 		    host);
+	free(ask_for);
 }
 
 /* --- one host ------------------------------------------------------------ */

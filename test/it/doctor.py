@@ -346,6 +346,10 @@ def doctor(lab):
     # --- the primary
     primary.extensions = ('SIZE 10240000',)
     d.finds('trust', 'warn', 'neither XCLIENT nor XFORWARD')
+    primary.extensions = ('SIZE 10240000', 'XCLIENT NAME ADDR')
+    d.mends('trust', 'warn', 'takes XCLIENT from us but no XFORWARD')
+    d.green('trust')
+    m.cli('domain', 'set', zone, '--client', 'xforward')
     primary.extensions = ('SIZE 10240000', 'XFORWARD NAME ADDR')
     authority = ca.CA(lab, 'ca')
     primary.tls = context(authority, MAIL)
