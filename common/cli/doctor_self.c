@@ -152,11 +152,15 @@ void
 check_units(struct doctor *d)
 {
 	bool queued, milter;
+	char *fix;
 
 	if (!setup_has_systemd()) {
-		doctor_say(d, DOCTOR_SKIP, NULL,
-		    "systemd is not in charge here: see to it yourself that the "
-		    "daemons start");
+		fix = xasprintf("holdfast-queued -c %s && holdfast-milter -c %s  (what your init "
+		    "system, or the container, must run at its start)", d->conf_path, d->conf_path);
+		doctor_say(d, DOCTOR_WARN, fix,
+		    "systemd is not in charge here: nothing of Holdfast's starts the daemons after "
+		    "a boot");
+		free(fix);
 		return;
 	}
 	queued = is_enabled(QUEUED_UNIT);
