@@ -92,16 +92,37 @@ doctor_say_as(struct doctor *d, const char *check, enum doctor_status status, co
 	va_end(ap);
 }
 
+char *
+doctor_dns_fix(const struct doctor *d)
+{
+	return xasprintf("cat /etc/resolv.conf; grep -e resolver -e dnssec_anchor %s  (a resolver that "
+			 "answers must be named there)",
+	    d->conf_path);
+}
+
 struct dns *
 doctor_dns(struct doctor *d)
 {
-	char *why = NULL;
+	char *why = NULL, *fix;
 
 	if (d->dns == NULL && (d->dns = dns_new(d->conf->resolver, access(d->conf->dnssec_anchor,
-	    R_OK) == 0 ? d->conf->dnssec_anchor : "", &why)) == NULL)
-		doctor_say(d, DOCTOR_FAIL, NULL, "no DNS: %s", why);
+	    R_OK) == 0 ? d->conf->dnssec_anchor : "", &why)) == NULL) {
+		fix = doctor_dns_fix(d);
+		doctor_say(d, DOCTOR_FAIL, fix, "no DNS: %s", why);
+		free(fix);
+	}
 	free(why);
 	return d->dns;
+}
+
+char *
+doctor_folder(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	if (slash == NULL)
+		return xstrdup(".");
+	return xstrndup(file, slash == file ? 1 : (size_t)(slash - file));
 }
 
 int64_t

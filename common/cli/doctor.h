@@ -70,6 +70,10 @@ void	doctor_say_as(struct doctor *, const char *check, enum doctor_status, const
 	    const char *, ...) __attribute__((format(printf, 5, 6)));
 /* The resolver that holdfast.conf names; NULL: it cannot be had, and that was said. */
 struct dns *doctor_dns(struct doctor *);
+/* What mends a DNS that does not answer. Caller frees. */
+char	*doctor_dns_fix(const struct doctor *);
+/* The folder that a file is in. Caller frees. */
+char	*doctor_folder(const char *file);
 /* When a wait that begins now must end. */
 int64_t	doctor_soon(const struct doctor *);
 

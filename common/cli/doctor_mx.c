@@ -144,7 +144,7 @@ void
 check_mx(struct doctor *d)
 {
 	struct doctor_mx mx[DOCTOR_MX_MAX];
-	char *why = NULL, *fix;
+	char *why = NULL, *fix, *look;
 	int n, us = 0;
 
 	if (doctor_dns(d) == NULL)
@@ -152,10 +152,11 @@ check_mx(struct doctor *d)
 	n = doctor_mx(d, d->name, mx, &why);
 	while (us < n && !mx[us].us)
 		us++;
+	look = doctor_dns_fix(d);
 	fix = xasprintf("set in the DNS: %s. MX %u %s.", d->name,
 	    n > 0 ? mx[n - 1].preference + 10 : 20, d->conf->hostname);
 	if (n == -1)
-		doctor_say(d, DOCTOR_WARN, NULL, "its MX cannot be looked up: %s", why);
+		doctor_say(d, DOCTOR_WARN, look, "its MX cannot be looked up: %s", why);
 	else if (n == 0)
 		doctor_say(d, DOCTOR_FAIL, fix, "it has no MX records");
 	else if (us == n)
@@ -164,6 +165,7 @@ check_mx(struct doctor *d)
 		    d->conf->hostname);
 	else
 		judge(d, mx, n, us);
+	free(look);
 	free(fix);
 	free(why);
 }

@@ -79,8 +79,12 @@ judge_status(void *arg, json_t *s)
 		good = false;
 	}
 	if (strcmp(store, "ok") != 0) {
-		doctor_say(d, DOCTOR_FAIL, "df -h /var/lib/holdfast; journalctl -t holdfast/queued",
-		    "the queue's store: %s", store);
+		char *dir = doctor_folder(d->conf->queue_db);
+		char *look = xasprintf("df -h %s; journalctl -t holdfast/queued", dir);
+
+		doctor_say(d, DOCTOR_FAIL, look, "the queue's store: %s", store);
+		free(look);
+		free(dir);
 		good = false;
 	}
 	if (out_int(s, "destinations_held") > 0) {

@@ -113,8 +113,12 @@ judge(struct doctor *d, const char *policy)
 		doctor_say(d, DOCTOR_OK, NULL, "its MTA-STS policy is switched off (mode: none)");
 		break;
 	case STS_BAD:
+		free(fix);
+		fix = xasprintf("curl https://mta-sts.%s/.well-known/mta-sts.txt  (there must be "
+				"lines like: version: STSv1, mode: enforce, mx: %s, max_age: 604800)",
+		    d->name, d->conf->hostname);
 		doctor_say(
-		    d, DOCTOR_FAIL, NULL, "its MTA-STS policy is not one: no version or mode");
+		    d, DOCTOR_FAIL, fix, "its MTA-STS policy is not one: no version or mode");
 		break;
 	case STS_NOT_LISTED:
 		doctor_say(d, enforced ? DOCTOR_FAIL : DOCTOR_WARN, fix,
@@ -190,21 +194,25 @@ check_mta_sts(struct doctor *d)
 {
 	char *record = xasprintf("_mta-sts.%s", d->name);
 	char *host = xasprintf("mta-sts.%s", d->name), *why = NULL;
+	char *again = xasprintf("curl -v https://%s/.well-known/mta-sts.txt", host);
+	char *look = doctor_dns_fix(d);
 	struct buf policy = BUF_INIT;
 	struct dns_answer a;
 
 	doctor_lookup(d, record, DNS_TXT, &a);
 	if (a.status == DNS_FAILED || a.status == DNS_BOGUS)
-		doctor_say(d, DOCTOR_WARN, NULL, "%s cannot be looked up: %s", record, a.why);
+		doctor_say(d, DOCTOR_WARN, look, "%s cannot be looked up: %s", record, a.why);
 	else if (!has_policy(&a))
 		doctor_say(d, DOCTOR_OK, NULL, "it has no MTA-STS policy");
 	else if (fetch(d, host, &policy, &why) == -1)
-		doctor_say(d, DOCTOR_WARN, NULL, "it has an MTA-STS policy, but %s", why);
+		doctor_say(d, DOCTOR_WARN, again, "it has an MTA-STS policy, but %s", why);
 	else
 		judge(d, buf_str(&policy));
 	dns_answer_clear(&a);
 	buf_free(&policy);
 	free(why);
+	free(again);
+	free(look);
 	free(host);
 	free(record);
 }

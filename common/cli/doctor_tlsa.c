@@ -67,11 +67,14 @@ void
 check_tlsa(struct doctor *d)
 {
 	struct dns_answer a;
-	char *name = xasprintf("_25._tcp.%s", d->conf->hostname);
+	char *name = xasprintf("_25._tcp.%s", d->conf->hostname), *fix;
 
 	doctor_lookup(d, name, DNS_TLSA, &a);
+	fix = a.status == DNS_BOGUS ? xasprintf("delv -t TLSA %s  (sign the zone anew; if delv is "
+	    "content, the trust anchor is old: unbound-anchor -a %s)", name,
+	    d->conf->dnssec_anchor) : doctor_dns_fix(d);
 	if (a.status == DNS_FAILED || a.status == DNS_BOGUS)
-		doctor_say(d, a.status == DNS_BOGUS ? DOCTOR_FAIL : DOCTOR_WARN, NULL, "%s: %s%s",
+		doctor_say(d, a.status == DNS_BOGUS ? DOCTOR_FAIL : DOCTOR_WARN, fix, "%s: %s%s",
 		    name, a.why,
 		    a.status == DNS_BOGUS
 			? " (its signatures are broken: nobody who validates will come)"
@@ -85,5 +88,6 @@ check_tlsa(struct doctor *d)
 	else
 		compare(d, &a, name);
 	dns_answer_clear(&a);
+	free(fix);
 	free(name);
 }

@@ -176,8 +176,10 @@ def sts(lab, m, d, dns, authority):
     policy['text'] += 'mx: *.example.net\r\n'
     same(d.look('mta-sts')[0]['text'], 'its MTA-STS policy lists this host', 'the policy')
     demanding(lab, m, d, policy, authority)
+    policy['text'] = 'mode: enforce\n'
+    check('curl https://mta-sts.example.test/' in d.finds('mta-sts', 'fail', 'no version or mode')['fix'], 'its place')
     policy['text'] = ''
-    d.finds('mta-sts', 'warn', 'HTTP 404')
+    check('curl ' in d.finds('mta-sts', 'warn', 'HTTP 404')['fix'], 'its place')
     dns.zone('example.test', ZONES['example.test'])
 
 
@@ -195,6 +197,9 @@ def signed(lab, m, d, dns, authority):
     d.finds('tlsa', 'fail', 'senders that do DANE stay away')
     dns.zone(zone, ZONES[zone])
     same(d.look('tlsa')[0]['text'], '_25._tcp.mx2.example.net is not there, and need not be', 'no TLSA')
+    dns.zone(zone, ZONES[zone], expired=True)
+    check('delv -t TLSA _25._tcp.mx2.example.net' in d.finds('tlsa', 'fail', 'its signatures are broken')['fix'], 'how')
+    dns.zone(zone, ZONES[zone])
     m.write('/etc/holdfast/holdfast.conf', conf)
 
 
@@ -315,6 +320,12 @@ def doctor(lab):
     d.green('mx')
     aliases(m, d, dns)
 
+    m.cli('domain', 'set', zone, '--primary', 'mx')
+    dns.zone(zone, ZONES[zone].replace('@ MX 10 mail\n', ''))
+    d.mends('primary', 'fail', 'no host is known to be better', HOST=MAIL)
+    m.cli('domain', 'set', zone, '--primary', MAIL)
+    dns.zone(zone, ZONES[zone])
+
     # --- lists, sizes, rooms
     age = int(time.time()) - 8 * 86400
     m.rules(f'UPDATE domain SET list_time = {age}')
@@ -337,7 +348,10 @@ def doctor(lab):
     d.mends('size', 'warn', 'will refuse')
     conf = m.read('/etc/holdfast/holdfast.conf')
     m.write('/etc/holdfast/holdfast.conf', conf + 'queue_reserve = 1024G\n')
-    d.finds('disk', 'fail', 'mail is refused for now')
+    same(d.finds('disk', 'fail', 'mail is refused for now')['fix'], 'df -h /var/lib/holdfast', 'where the queue is')
+    os.makedirs('/var/lib/elsewhere')
+    m.write('/etc/holdfast/holdfast.conf', conf + 'queue_reserve = 1024G\nqueue_db = /var/lib/elsewhere/queue.db\n')
+    same(d.finds('disk', 'fail', 'mail is refused for now')['fix'], 'df -h /var/lib/elsewhere', 'where it is then')
     m.write('/etc/holdfast/holdfast.conf', conf + 'nonsense = 1\n')
     same(d.look(status=78)[0]['check'], 'config', 'a bad configuration')
     m.write('/etc/holdfast/holdfast.conf', conf)
@@ -399,6 +413,7 @@ def doctor(lab):
     check(took < 15 * patience(), f'with all of it dead it took {took:.1f} s')
     same({v['check'] for v in verdicts} >= names - set(LATER) - {'size', 'trust', 'primary-tls'}, True,
          'every check says something')
+    same([v for v in verdicts if v['status'] == 'fail' and not v['fix']], [], 'failures without what mends them')
     same(sum(v['check'] == 'recipients' for v in verdicts), 1 + 8 + many, 'domains whose list is looked at')
     left = [v for v in verdicts if v['check'] == 'mx' and 'were not looked at' in v['text']]
     same([v['status'] for v in left], ['warn'], 'mx of more domains than there is time for')
