@@ -68,18 +68,22 @@ doctor_facts(struct doctor *d, const char *mta, const char *mta_dir, char **why,
 	struct rules *rules;
 
 	if ((d->conf = conf_load(d->conf_path, why)) == NULL) {
-		*fix = xstrdup(access(d->conf_path, F_OK) == -1 ? "holdfast setup" : "");
+		*fix = access(d->conf_path, F_OK) == -1 ? xstrdup("holdfast setup")
+		    : xasprintf("vi %s  (what is named there)", d->conf_path);
 		return false;
 	}
 	if ((rules = rules_open(d->conf->rules_db, why)) == NULL) {
-		*fix = xstrdup(access(d->conf->rules_db, F_OK) == -1 ? "holdfast setup" : "");
+		*fix = xstrdup(access(d->conf->rules_db, F_OK) == -1 ? "holdfast setup"
+		    : strstr(*why, "holdfast init") != NULL ? "holdfast init"
+		    : "holdfast rule history  (who changed the row that is named)");
 		return false;
 	}
 	d->rules = rules_current(rules);
 	rules_close(&rules);
 	find_mta(d, mta, mta_dir, why);
 	if (*why != NULL) {
-		*fix = xstrdup("");
+		*fix = xstrdup(strstr(*why, "sendmail.cf") != NULL ? "ls -lL /etc/mail/sendmail.cf"
+		    : "postfix check; postconf -n");
 		return false;
 	}
 	return true;
