@@ -4,9 +4,9 @@
  * Each check of doctor_table.c runs in a child process, some at a time, and writes its
  * verdicts as JSON lines to a pipe. What has not ended when DOCTOR_SECONDS are over is killed
  * and told as such: the whole never takes longer, whatever is dead. What is asked once begins
- * first, then every check of the first domain, of the second, and so on: with more domains than
- * the time allows each check has looked at the same ones, and says how many it left out. Verdicts
- * are shown in the table's order.
+ * first, then what asks nobody (DOCTOR_EACH_DOMAIN), then every check of the first domain, of the
+ * second, and so on: with more domains than the time allows each check has looked at the same
+ * ones, and says how many it left out. Verdicts are shown in the table's order.
  *
  * Exit status: 0 all is well; 75 there are warnings, no failures; 69 something failed; 78 the
  * configuration or rules cannot be read.
@@ -192,7 +192,8 @@ add_each(struct jobs *j, const struct doctor *d, const struct doctor_check *chec
 		if (only == NULL && check->each == DOCTOR_EACH_PRIMARY &&
 		    !is_first_of_destination(d->rules, i))
 			continue;
-		add_job(j, check, domain, name, ++n);
+		n++;
+		add_job(j, check, domain, name, check->each == DOCTOR_EACH_DOMAIN ? 1 : n);
 	}
 }
 

@@ -49,7 +49,7 @@ struct doctor {
 	int			 out;
 };
 
-/* A name: a domain or an alias of one. */
+/* A name: a domain or an alias of one. A check of each domain asks no server. */
 enum doctor_each { DOCTOR_ONCE, DOCTOR_EACH_NAME, DOCTOR_EACH_DOMAIN, DOCTOR_EACH_PRIMARY };
 
 struct doctor_check {
