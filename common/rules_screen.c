@@ -321,6 +321,19 @@ ruleset_alias(const struct ruleset *set, const char *domain)
 	return found != NULL ? found->domain : NULL;
 }
 
+size_t
+ruleset_naliases(const struct ruleset *set)
+{
+	return set->naliases;
+}
+
+const char *
+ruleset_alias_at(const struct ruleset *set, size_t i)
+{
+	assert(i < set->naliases);
+	return set->alias[i].name;
+}
+
 static int
 pattern_cmp(const void *a, const void *b)
 {

@@ -136,5 +136,7 @@ const struct rules_header *ruleset_header_at(const struct ruleset *, size_t);
 /* --- alias domains --------------------------------------------------------------- */
 /* What it is an alias of, NULL: it is none. ruleset_domain() follows it already. */
 const char *ruleset_alias(const struct ruleset *, const char *domain);
+size_t	ruleset_naliases(const struct ruleset *);
+const char *ruleset_alias_at(const struct ruleset *, size_t);	/* its name */
 
 #endif

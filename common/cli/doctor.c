@@ -3,8 +3,10 @@
  *
  * Each check of doctor_table.c runs in a child process, some at a time, and writes its
  * verdicts as JSON lines to a pipe. What has not ended when DOCTOR_SECONDS are over is killed
- * and told as such: the whole never takes longer, whatever is dead. Verdicts are
- * shown in the table's order.
+ * and told as such: the whole never takes longer, whatever is dead. What is asked once begins
+ * first, then what asks nobody (DOCTOR_EACH_DOMAIN), then every check of the first domain, of the
+ * second, and so on: with more domains than the time allows each check has looked at the same
+ * ones, and says how many it left out. Verdicts are shown in the table's order.
  *
  * Exit status: 0 all is well; 75 there are warnings, no failures; 69 something failed; 78 the
  * configuration or rules cannot be read.
@@ -38,7 +40,7 @@
 #include "common/rules.h"
 
 #define AT_ONCE		12	/* checks */
-#define EACH_MAX	40	/* domains or primaries that are looked at */
+#define LATE		"not ended in time: something that it asks does not answer"
 
 static const char *const status_names[] = { [DOCTOR_OK] = "ok", [DOCTOR_SKIP] = "skip",
 	[DOCTOR_WARN] = "warn", [DOCTOR_FAIL] = "fail" };
@@ -56,7 +58,7 @@ say(struct doctor *d, const char *check, enum doctor_status status, const char *
 
 	buf_vprintf(&text, fmt, ap);
 	o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "check", check, "domain",
-	    d->domain != NULL ? out_safe(d->domain->name) : "", "status", status_names[status],
+	    d->name != NULL ? out_safe(d->name) : "", "status", status_names[status],
 	    "text", out_safe(buf_str(&text)), "fix", fix != NULL ? out_safe(fix) : "");
 	line = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
@@ -90,16 +92,37 @@ doctor_say_as(struct doctor *d, const char *check, enum doctor_status status, co
 	va_end(ap);
 }
 
+char *
+doctor_dns_fix(const struct doctor *d)
+{
+	return xasprintf("cat /etc/resolv.conf; grep -e resolver -e dnssec_anchor %s  (a resolver that "
+			 "answers must be named there)",
+	    d->conf_path);
+}
+
 struct dns *
 doctor_dns(struct doctor *d)
 {
-	char *why = NULL;
+	char *why = NULL, *fix;
 
 	if (d->dns == NULL && (d->dns = dns_new(d->conf->resolver, access(d->conf->dnssec_anchor,
-	    R_OK) == 0 ? d->conf->dnssec_anchor : "", &why)) == NULL)
-		doctor_say(d, DOCTOR_FAIL, NULL, "no DNS: %s", why);
+	    R_OK) == 0 ? d->conf->dnssec_anchor : "", &why)) == NULL) {
+		fix = doctor_dns_fix(d);
+		doctor_say(d, DOCTOR_FAIL, fix, "no DNS: %s", why);
+		free(fix);
+	}
 	free(why);
 	return d->dns;
+}
+
+char *
+doctor_folder(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	if (slash == NULL)
+		return xstrdup(".");
+	return xstrndup(file, slash == file ? 1 : (size_t)(slash - file));
 }
 
 int64_t
@@ -115,10 +138,13 @@ doctor_soon(const struct doctor *d)
 struct job {
 	const struct doctor_check *check;
 	const struct rules_domain *domain;	/* NULL: of the whole */
+	const char	*name;			/* its name, or that of an alias of it */
+	size_t		 rank;			/* in which round it begins */
+	bool		 begun;
 	pid_t		 pid;			/* 0: not started, or ended */
 	int		 fd;			/* its verdicts; -1 */
 	struct buf	 said;
-	bool		 late;
+	char		*trouble;		/* why it could not say all; NULL: it did */
 };
 
 struct jobs {
@@ -127,10 +153,12 @@ struct jobs {
 };
 
 static void
-add_job(struct jobs *j, const struct doctor_check *check, const struct rules_domain *domain)
+add_job(struct jobs *j, const struct doctor_check *check, const struct rules_domain *domain,
+    const char *name, size_t rank)
 {
 	j->v = xrealloc(j->v, j->n + 1, sizeof(*j->v));
-	j->v[j->n++] = (struct job){ check, domain, 0, -1, BUF_INIT, false };
+	j->v[j->n++] = (struct job){ .check = check, .domain = domain, .name = name,
+		.rank = rank, .fd = -1, .said = BUF_INIT };
 }
 
 /* The first domain of its destination speaks for it. */
@@ -144,20 +172,28 @@ is_first_of_destination(const struct ruleset *set, size_t i)
 	return true;
 }
 
+/* only: one domain or alias; of an alias its domain's list and primary are looked at. */
 static void
 add_each(struct jobs *j, const struct doctor *d, const struct doctor_check *check, const char *only)
 {
+	bool aliases = check->each == DOCTOR_EACH_NAME;
+	const struct rules_domain *asked = only != NULL ? ruleset_domain(d->rules, only) : NULL;
+	const char *name;
 	size_t n = 0;
 
-	for (size_t i = 0; i < ruleset_ndomains(d->rules) && n < EACH_MAX; i++) {
-		const struct rules_domain *domain = ruleset_domain_at(d->rules, i);
+	for (size_t i = 0; (name = doctor_name(d, i)) != NULL; i++) {
+		const struct rules_domain *domain = ruleset_domain(d->rules, name);
 
-		if (only != NULL ? strcasecmp(domain->name, only) != 0
-				 : check->each == DOCTOR_EACH_PRIMARY &&
-				       !is_first_of_destination(d->rules, i))
+		if (domain == NULL || (!aliases && i >= ruleset_ndomains(d->rules)))
 			continue;
-		add_job(j, check, domain);
+		if (only != NULL)
+			if (aliases ? strcasecmp(name, only) != 0 : domain != asked)
+				continue;
+		if (only == NULL && check->each == DOCTOR_EACH_PRIMARY &&
+		    !is_first_of_destination(d->rules, i))
+			continue;
 		n++;
+		add_job(j, check, domain, name, check->each == DOCTOR_EACH_DOMAIN ? 1 : n);
 	}
 }
 
@@ -166,8 +202,11 @@ start_job(struct doctor *d, struct job *job)
 {
 	int fd[2];
 
-	if (pipe2(fd, O_CLOEXEC) == -1)
+	job->begun = true;
+	if (pipe2(fd, O_CLOEXEC) == -1) {
+		job->trouble = xasprintf("could not be begun: %s", strerror(errno));
 		return;
+	}
 	(void)fflush(stdout);
 	(void)fflush(stderr);
 	job->pid = fork();
@@ -177,6 +216,7 @@ start_job(struct doctor *d, struct job *job)
 		(void)signal(SIGPIPE, SIG_IGN);
 		d->check = job->check;
 		d->domain = job->domain;
+		d->name = job->name;
 		d->out = fd[1];
 		if (d->check->mta && d->mta == DOCTOR_NO_MTA)
 			doctor_say(
@@ -185,22 +225,21 @@ start_job(struct doctor *d, struct job *job)
 			d->check->run(d);
 		_exit(0);
 	}
-	(void)close(fd[1]);
-	job->fd = fd[0];
 	if (job->pid == -1) {
+		job->trouble = xasprintf("could not be begun: %s", strerror(errno));
 		job->pid = 0;
 		(void)close(fd[0]);
-		job->fd = -1;
-	}
+	} else
+		job->fd = fd[0];
+	(void)close(fd[1]);
 }
 
 static void
 end_job(struct job *job, bool kill_it)
 {
-	int status;
+	int status = 0;
 
 	if (kill_it) {
-		job->late = true;
 		(void)kill(-job->pid, SIGKILL);
 		(void)kill(job->pid, SIGKILL);
 	}
@@ -208,8 +247,10 @@ end_job(struct job *job, bool kill_it)
 	job->fd = -1;
 	while (waitpid(job->pid, &status, 0) == -1 && errno == EINTR)
 		;
-	if (WIFSIGNALED(status) && !kill_it)
-		job->late = true;
+	if (kill_it)
+		job->trouble = xstrdup(LATE);
+	else if (WIFSIGNALED(status))
+		job->trouble = xasprintf("ended before its time, by signal %d", WTERMSIG(status));
 	job->pid = 0;
 }
 
@@ -225,44 +266,68 @@ read_job(struct job *job)
 		end_job(job, false);
 }
 
+static int
+by_rank(const void *a, const void *b)
+{
+	const struct job *x = *(const struct job *const *)a, *y = *(const struct job *const *)b;
+
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+/* In the order in which they begin. Caller frees. */
+static struct job **
+in_order(struct jobs *j)
+{
+	struct job **v = xcalloc(j->n + 1, sizeof(*v));
+
+	for (size_t i = 0; i < j->n; i++)
+		v[i] = &j->v[i];
+	qsort(v, j->n, sizeof(*v), by_rank);
+	return v;
+}
+
+/* Waits until one says something or has ended, or the time has. */
+static void
+wait_for(struct job *const running[AT_ONCE], size_t n, int64_t left)
+{
+	struct pollfd fd[AT_ONCE];
+
+	for (size_t i = 0; i < n; i++)
+		fd[i] = (struct pollfd){ running[i]->fd, POLLIN, 0 };
+	if (poll(fd, n, (int)left) > 0)
+		for (size_t i = 0; i < n; i++)
+			if (fd[i].revents != 0)
+				read_job(running[i]);
+}
+
 /* Up to AT_ONCE at a time until all have ended or the time has. */
 static void
 run_jobs(struct doctor *d, struct jobs *j)
 {
-	size_t next = 0, running = 0;
+	struct job **order = in_order(j), *running[AT_ONCE];
+	size_t next = 0, n = 0, keep;
+	int64_t left;
 
-	do {
-		struct pollfd fd[AT_ONCE];
-		struct job *of[AT_ONCE];
-		int64_t left = d->deadline - clock_mono_ms();
-
-		while (next < j->n && running < AT_ONCE && left > 0) {
-			start_job(d, &j->v[next]);
-			running += j->v[next++].pid != 0;
+	while ((left = d->deadline - clock_mono_ms()) > 0) {
+		while (next < j->n && n < AT_ONCE) {
+			start_job(d, order[next]);
+			if (order[next++]->pid != 0)
+				running[n++] = order[next - 1];
 		}
-		running = 0;
-		for (size_t i = 0; i < next; i++) {
-			if (j->v[i].pid == 0)
-				continue;
-			if (left <= 0) {
-				end_job(&j->v[i], true);
-				continue;
-			}
-			fd[running] = (struct pollfd){ j->v[i].fd, POLLIN, 0 };
-			of[running++] = &j->v[i];
-		}
-		if (left <= 0)
+		if (n == 0)
 			break;
-		if (running > 0 && poll(fd, running, (int)left) > 0)
-			for (size_t i = 0; i < running; i++)
-				if (fd[i].revents != 0)
-					read_job(of[i]);
-		running = 0;
-		for (size_t i = 0; i < next; i++)
-			running += j->v[i].pid != 0;
-	} while (running > 0 || next < j->n);
-	for (size_t i = next; i < j->n; i++)
-		j->v[i].late = true;
+		wait_for(running, n, left);
+		keep = 0;
+		for (size_t i = 0; i < n; i++)
+			if (running[i]->pid != 0)
+				running[keep++] = running[i];
+		n = keep;
+	}
+	for (size_t i = 0; i < n; i++)
+		end_job(running[i], true);
+	free(order);
 }
 
 /* --- telling ------------------------------------------------------------- */
@@ -309,10 +374,39 @@ print_verdict(struct report *r, const json_t *o)
 		(void)printf("      %-14s -> %s\n", "", fix);
 }
 
+/* The name of a check that speaks for others, too: the first that somebody wants to hear of. */
+static const char *
+wanted_name(const struct report *r, const struct doctor_check *check)
+{
+	const struct doctor_check *k = check;
+
+	if (r->only->n == 0)
+		return check->name;
+	do
+		if (words_have(r->only, k->name))
+			return k->name;
+	while ((++k)->name != NULL && k->run == NULL);
+	return check->name;
+}
+
+/* What no check could say itself. */
+static void
+print_own(struct report *r, const struct doctor_check *check, const char *domain,
+    enum doctor_status status, const char *text, const char *fix)
+{
+	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "check", wanted_name(r, check), "domain",
+	    domain != NULL ? out_safe(domain) : "", "status", status_names[status], "text",
+	    text, "fix", fix);
+
+	print_verdict(r, o);
+	json_decref(o);
+}
+
 static void
 print_job(struct report *r, const struct job *job)
 {
-	const char *p = buf_str(&job->said);
+	const char *p = buf_str(&job->said), *why;
+	char *fix;
 	json_t *o;
 
 	while (*p != '\0') {
@@ -323,13 +417,47 @@ print_job(struct report *r, const struct job *job)
 		json_decref(o);
 		p += len + (p[len] == '\n');
 	}
-	if (!job->late)
+	if (job->trouble != NULL)
+		why = job->trouble;
+	else if (!job->begun && job->check->each == DOCTOR_ONCE)
+		why = LATE;
+	else
 		return;
-	o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "check", job->check->name, "domain",
-	    job->domain != NULL ? out_safe(job->domain->name) : "", "status", "fail", "text",
-	    "not ended in time: something that it asks does not answer", "fix", "");
-	print_verdict(r, o);
-	json_decref(o);
+	fix = xasprintf("holdfast doctor %s%s%s  (again, with all the time for itself)",
+	    wanted_name(r, job->check), job->name != NULL ? " --domain " : "",
+	    job->name != NULL ? job->name : "");
+	print_own(r, job->check, job->name, DOCTOR_FAIL, why, fix);
+	free(fix);
+}
+
+/* Of one check: n domains or primaries had to be left out. */
+static void
+print_left_out(struct report *r, const struct doctor_check *check, size_t n, size_t all)
+{
+	char *text = xasprintf("%zu of %zu %s were not looked at: %d seconds are not enough for all",
+	    n, all, check->each == DOCTOR_EACH_PRIMARY ? "primaries" : "domains", DOCTOR_SECONDS);
+	char *fix = xasprintf("holdfast doctor %s --domain NAME, for each that matters",
+	    wanted_name(r, check));
+
+	print_own(r, check, NULL, DOCTOR_WARN, text, fix);
+	free(text);
+	free(fix);
+}
+
+static void
+print_jobs(struct report *r, const struct jobs *j)
+{
+	for (size_t i = 0; i < j->n;) {
+		const struct doctor_check *check = j->v[i].check;
+		size_t all = 0, left_out = 0;
+
+		for (; i < j->n && j->v[i].check == check; i++, all++) {
+			print_job(r, &j->v[i]);
+			left_out += !j->v[i].begun;
+		}
+		if (left_out > 0 && check->each != DOCTOR_ONCE)
+			print_left_out(r, check, left_out, all);
+	}
 }
 
 static int
@@ -407,17 +535,18 @@ examine(struct cli *c, const struct words *only, const char *domain)
 			if (!is_wanted(k, only))
 				continue;
 			if (k->each == DOCTOR_ONCE)
-				add_job(&jobs, k, NULL);
+				add_job(&jobs, k, NULL, NULL, 0);
 			else
 				add_each(&jobs, &d, k, domain);
 		}
 		run_jobs(&d, &jobs);
-		for (size_t i = 0; i < jobs.n; i++)
-			print_job(&r, &jobs.v[i]);
+		print_jobs(&r, &jobs);
 		status = conclude(&r);
 	}
-	for (size_t i = 0; i < jobs.n; i++)
+	for (size_t i = 0; i < jobs.n; i++) {
 		buf_free(&jobs.v[i].said);
+		free(jobs.v[i].trouble);
+	}
 	free(jobs.v);
 	doctor_facts_free(&d);
 	free(why);

@@ -43,12 +43,14 @@ struct doctor {
 	/* of the check that runs */
 	const struct doctor_check *check;
 	const struct rules_domain *domain; /* one of each destination or domain, see doctor_check */
+	const char		*name;		/* its name, or that of an alias of it */
 	int64_t			 deadline;	/* clock_mono_ms() */
 	struct dns		*dns;		/* doctor_dns() */
 	int			 out;
 };
 
-enum doctor_each { DOCTOR_ONCE, DOCTOR_EACH_DOMAIN, DOCTOR_EACH_PRIMARY };
+/* A name: a domain or an alias of one. A check of each domain asks no server. */
+enum doctor_each { DOCTOR_ONCE, DOCTOR_EACH_NAME, DOCTOR_EACH_DOMAIN, DOCTOR_EACH_PRIMARY };
 
 struct doctor_check {
 	const char	*name;
@@ -68,6 +70,10 @@ void	doctor_say_as(struct doctor *, const char *check, enum doctor_status, const
 	    const char *, ...) __attribute__((format(printf, 5, 6)));
 /* The resolver that holdfast.conf names; NULL: it cannot be had, and that was said. */
 struct dns *doctor_dns(struct doctor *);
+/* What mends a DNS that does not answer. Caller frees. */
+char	*doctor_dns_fix(const struct doctor *);
+/* The folder that a file is in. Caller frees. */
+char	*doctor_folder(const char *file);
 /* When a wait that begins now must end. */
 int64_t	doctor_soon(const struct doctor *);
 
@@ -75,6 +81,8 @@ int64_t	doctor_soon(const struct doctor *);
 /* What the checks look at. false: told (a verdict of check `config'), and no check can run. */
 bool	doctor_facts(struct doctor *, const char *mta, const char *mta_dir, char **why, char **fix);
 void	doctor_facts_free(struct doctor *);
+/* The i-th name that mail may come for, aliases behind domains; NULL: there are no more. */
+const char *doctor_name(const struct doctor *, size_t i);
 
 void check_daemons(struct doctor *), check_units(struct doctor *), check_state(struct doctor *),
     check_recipients(struct doctor *), check_disk(struct doctor *), check_clock(struct doctor *),
@@ -85,7 +93,7 @@ void check_milters(struct doctor *), check_flow(struct doctor *),
     check_transport(struct doctor *), check_recipient_maps(struct doctor *),
     check_newline(struct doctor *), check_relay(struct doctor *);
 void	check_name(struct doctor *), check_port25(struct doctor *), check_mx(struct doctor *),
-	check_tlsa(struct doctor *);
+	check_certificate(struct doctor *), check_tlsa(struct doctor *);
 void	check_primary(struct doctor *), check_mta_sts(struct doctor *);
 
 /* --- pure, for tests ------------------------------------------------------ */

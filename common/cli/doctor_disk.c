@@ -82,19 +82,12 @@ ask(const struct doctor *d, const char *cmd, void (*line)(void *, json_t *), str
 	free(why);
 }
 
-static char *
-folder_of(const char *file)
-{
-	const char *slash = strrchr(file, '/');
-
-	return xstrndup(file, slash == file ? 1 : (size_t)(slash - file));
-}
-
 void
 check_disk(struct doctor *d)
 {
 	struct rate r = { 0, MEAN_SIZE, 0 };
-	char *dir = folder_of(d->conf->queue_db);
+	char *dir = doctor_folder(d->conf->queue_db);
+	char *look = xasprintf("df -h %s", dir);
 	struct statvfs fs;
 	uint64_t room;
 	double a_day, days;
@@ -102,6 +95,7 @@ check_disk(struct doctor *d)
 	if (statvfs(dir, &fs) == -1) {
 		doctor_say(d, DOCTOR_SKIP, NULL, "%s: %s", dir, strerror(errno));
 		free(dir);
+		free(look);
 		return;
 	}
 	room = (uint64_t)fs.f_bavail * fs.f_frsize;
@@ -110,7 +104,7 @@ check_disk(struct doctor *d)
 	a_day = r.outage * r.mean > r.since_start ? r.outage * r.mean : r.since_start;
 	days = doctor_days(room, d->conf->queue_reserve, a_day);
 	if (room <= d->conf->queue_reserve)
-		doctor_say(d, DOCTOR_FAIL, "df -h /var/lib/holdfast",
+		doctor_say(d, DOCTOR_FAIL, look,
 		    "%s has %s left, no more than "
 		    "queue_reserve: mail is refused for now (452)",
 		    dir, out_size(room));
@@ -129,4 +123,5 @@ check_disk(struct doctor *d)
 		    a_day > r.since_start ? "the busiest outage so far"
 					  : "what came since queued started");
 	free(dir);
+	free(look);
 }

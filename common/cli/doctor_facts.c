@@ -15,6 +15,7 @@
 #include "common/cli/setup_sendmail.h"
 #include "common/conf.h"
 #include "common/rules.h"
+#include "common/rules_screen.h"
 
 static void
 find_postfix(struct doctor *d, const char *dir, char **why)
@@ -67,18 +68,22 @@ doctor_facts(struct doctor *d, const char *mta, const char *mta_dir, char **why,
 	struct rules *rules;
 
 	if ((d->conf = conf_load(d->conf_path, why)) == NULL) {
-		*fix = xstrdup(access(d->conf_path, F_OK) == -1 ? "holdfast setup" : "");
+		*fix = access(d->conf_path, F_OK) == -1 ? xstrdup("holdfast setup")
+		    : xasprintf("vi %s  (what is named there)", d->conf_path);
 		return false;
 	}
 	if ((rules = rules_open(d->conf->rules_db, why)) == NULL) {
-		*fix = xstrdup(access(d->conf->rules_db, F_OK) == -1 ? "holdfast setup" : "");
+		*fix = xstrdup(access(d->conf->rules_db, F_OK) == -1 ? "holdfast setup"
+		    : strstr(*why, "holdfast init") != NULL ? "holdfast init"
+		    : "holdfast rule history  (who changed the row that is named)");
 		return false;
 	}
 	d->rules = rules_current(rules);
 	rules_close(&rules);
 	find_mta(d, mta, mta_dir, why);
 	if (*why != NULL) {
-		*fix = xstrdup("");
+		*fix = xstrdup(strstr(*why, "sendmail.cf") != NULL ? "ls -lL /etc/mail/sendmail.cf"
+		    : "postfix check; postconf -n");
 		return false;
 	}
 	return true;
@@ -95,4 +100,14 @@ doctor_facts_free(struct doctor *d)
 	free(d->mta_dir);
 	conf_free(&conf);
 	d->conf = NULL;
+}
+
+const char *
+doctor_name(const struct doctor *d, size_t i)
+{
+	size_t n = ruleset_ndomains(d->rules);
+
+	if (i < n)
+		return ruleset_domain_at(d->rules, i)->name;
+	return i - n < ruleset_naliases(d->rules) ? ruleset_alias_at(d->rules, i - n) : NULL;
 }

@@ -137,18 +137,16 @@ void
 check_relay_domains(struct doctor *d)
 {
 	struct buf names = BUF_INIT, missing = BUF_INIT;
-	size_t n = 0, all = ruleset_ndomains(d->rules);
+	const char *domain;
+	size_t n = 0, all = 0;
 
 	if (d->mta == DOCTOR_SENDMAIL)
 		read_names(d, "holdfast-domains", &names);
-	for (size_t i = 0; i < all; i++) {
-		const char *domain = ruleset_domain_at(d->rules, i)->name;
-
+	for (; (domain = doctor_name(d, all)) != NULL; all++)
 		if (d->mta == DOCTOR_SENDMAIL ? !sendmail_names_have(buf_str(&names), domain)
 					      : !postfix_list_has(d->postfix, "relay_domains",
 						    domain, postfix_lookup, d->postfix))
 			add_name(&missing, &n, domain);
-	}
 	if (all == 0)
 		doctor_say(d, DOCTOR_FAIL, "holdfast domain add NAME --primary HOST",
 		    "rules.db has no domain: this host is backup MX for nobody");
@@ -215,13 +213,13 @@ without(const struct doctor *d, const char *param)
 void
 check_own_domains(struct doctor *d)
 {
-	const char *last = NULL;
+	const char *last = NULL, *domain;
 	struct buf wrong = BUF_INIT;
 	char *fix;
 	size_t n = 0;
 
-	for (size_t i = 0; i < ruleset_ndomains(d->rules); i++) {
-		const char *domain = ruleset_domain_at(d->rules, i)->name, *where;
+	for (size_t i = 0; (domain = doctor_name(d, i)) != NULL; i++) {
+		const char *where;
 
 		if (d->mta == DOCTOR_SENDMAIL)
 			where = is_own_sendmail(d, domain) ? "class w (local-host-names)" : NULL;
@@ -267,6 +265,7 @@ check_transport(struct doctor *d)
 {
 	char *lmtp, *want;
 	struct buf wrong = BUF_INIT;
+	const char *domain;
 	bool relay_ours;
 	size_t n = 0;
 
@@ -278,8 +277,7 @@ check_transport(struct doctor *d)
 	    postfix_expanded(d->postfix, "queue_directory"));
 	want = xasprintf("lmtp:%s", lmtp);
 	relay_ours = strcmp(postfix_expanded(d->postfix, "relay_transport"), want) == 0;
-	for (size_t i = 0; i < ruleset_ndomains(d->rules); i++) {
-		const char *domain = ruleset_domain_at(d->rules, i)->name;
+	for (size_t i = 0; (domain = doctor_name(d, i)) != NULL; i++) {
 		bool ours = false, table = by_table(d, domain, &ours);
 
 		if (table ? !ours : !relay_ours)

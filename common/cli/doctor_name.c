@@ -41,7 +41,7 @@ static void
 check_reverse(struct doctor *d, const struct hosts_addr *a)
 {
 	struct dns_answer answer;
-	char name[80], host[DNS_NAME_MAX] = "", *fix;
+	char name[80], host[DNS_NAME_MAX] = "", *fix, *look = doctor_dns_fix(d);
 	bool found = false;
 
 	reverse_name(a, name);
@@ -51,7 +51,7 @@ check_reverse(struct doctor *d, const struct hosts_addr *a)
 			strcasecmp(host, d->conf->hostname) == 0;
 	fix = xasprintf("let whoever runs the address set: %s. PTR %s.", name, d->conf->hostname);
 	if (answer.status == DNS_FAILED || answer.status == DNS_BOGUS)
-		doctor_say(d, DOCTOR_WARN, NULL, "%s: %s", name, answer.why);
+		doctor_say(d, DOCTOR_WARN, look, "%s: %s", name, answer.why);
 	else if (!found)
 		doctor_say(d, DOCTOR_WARN, fix,
 		    "the address %s has %s%s in the reverse DNS, not %s: others distrust "
@@ -62,6 +62,7 @@ check_reverse(struct doctor *d, const struct hosts_addr *a)
 		doctor_say(d, DOCTOR_OK, NULL, "%s and %s name each other", d->conf->hostname,
 		    talk_address_text(a));
 	free(fix);
+	free(look);
 	dns_answer_clear(&answer);
 }
 

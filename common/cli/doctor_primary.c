@@ -232,6 +232,7 @@ static void
 look_at_trust(struct doctor *d, const struct talk_offers *o, const char *host)
 {
 	enum rules_client client = d->domain->route.client;
+	char *ask_for = xasprintf("holdfast domain set %s --client xclient", d->domain->name);
 	static const char fix[] =
 	    "on the primary: postconf -e 'smtpd_authorized_xforward_hosts = ADDRESS-OF-THIS-"
 	    "HOST' (or smtpd_authorized_xclient_hosts; see postfix/primary-xclient.cf)";
@@ -248,11 +249,17 @@ look_at_trust(struct doctor *d, const struct talk_offers *o, const char *host)
 		    "%s takes XFORWARD from us: its log names the client. SPF "
 		    "and lists there see this host, which they should know",
 		    host);
+	else if ((o->ext & WIRE_EXT_XCLIENT) != 0)
+		doctor_say_as(d, "trust", DOCTOR_WARN, ask_for,
+		    "%s takes XCLIENT from us but no XFORWARD, which is what it is offered (client = "
+		    "xforward): its SPF, lists and limits judge this host instead of the client",
+		    host);
 	else
 		doctor_say_as(d, "trust", DOCTOR_WARN, fix,
 		    "%s takes neither XCLIENT nor XFORWARD from us: its SPF, "
 		    "lists and limits judge this host instead of the client",
 		    host);
+	free(ask_for);
 }
 
 /* --- one host ------------------------------------------------------------ */
@@ -327,23 +334,39 @@ visit_host(struct visit *v, const struct target *at)
 /* --- the check ----------------------------------------------------------- */
 
 static size_t
-find_targets(struct doctor *d, struct target at[HOSTS_MAX])
+find_targets(struct doctor *d, struct target at[HOSTS_MAX], char **why)
 {
 	const struct rules_route *r = &d->domain->route;
 	struct doctor_mx mx[DOCTOR_MX_MAX];
-	char *why = NULL;
 	size_t n = 0;
 	int found;
 
 	for (size_t i = 0; r->kind == ROUTE_HOSTS && i < r->primary.n && n < HOSTS_MAX; i++)
 		at[n++] = (struct target){ xstrdup(r->primary.v[i].host), r->primary.v[i].port };
 	if (r->kind == ROUTE_MX) {
-		found = doctor_mx(d, r->mx[0] != '\0' ? r->mx : d->domain->name, mx, &why);
+		found = doctor_mx(d, r->mx[0] != '\0' ? r->mx : d->domain->name, mx, why);
 		for (int i = 0; i < found && !mx[i].us && n < HOSTS_MAX; i++)
 			at[n++] = (struct target){ xstrdup(mx[i].host), r->mx_port };
 	}
-	free(why);
 	return n;
+}
+
+/* Nowhere to go: the DNS does not say where, or names nobody before us. */
+static void
+tell_no_host(struct doctor *d, const char *why)
+{
+	const char *whose = d->domain->route.mx[0] != '\0' ? d->domain->route.mx : d->domain->name;
+	char *fix;
+
+	if (why != NULL) {
+		fix = doctor_dns_fix(d);
+		doctor_say(d, DOCTOR_FAIL, fix, "the MX of %s cannot be looked up: %s", whose, why);
+	} else {
+		fix = xasprintf("holdfast domain set %s --primary HOST  (or set in the DNS an MX of %s "
+		    "that is better than this host)", d->domain->name, whose);
+		doctor_say(d, DOCTOR_FAIL, fix, "no host is known to be better than this one");
+	}
+	free(fix);
 }
 
 static void
@@ -367,31 +390,36 @@ check_primary(struct doctor *d)
 {
 	struct visit v = { .d = d, .trouble = BUF_INIT };
 	struct target at[HOSTS_MAX];
+	char *look = xasprintf("holdfast primary show %s", d->domain->name);
 	char *fix =
 	    xasprintf("holdfast primary show %s; nothing need be typed here when it is back",
 		d->domain->name);
+	char *why = NULL;
 	size_t n;
 
 	if (d->domain->route.kind == ROUTE_TURN) {
 		doctor_say(d, DOCTOR_SKIP, NULL, "it fetches its mail itself (ATRN)");
 		free(fix);
+		free(look);
 		return;
 	}
-	n = find_targets(d, at);
+	n = find_targets(d, at, &why);
 	for (size_t i = 0; i < n; i++)
 		visit_host(&v, &at[i]);
 	if (n == 0)
-		doctor_say(d, DOCTOR_FAIL, NULL, "no host is known to be better than this one");
+		tell_no_host(d, why);
 	else if (v.answered == 0)
 		doctor_say(d, DOCTOR_FAIL, fix,
 		    "does not answer: %s. Its mail is held here meanwhile", v.trouble.data);
 	else if (v.trouble.len > 0)
-		doctor_say(d, DOCTOR_WARN, NULL, "one way does not answer, another does: %s",
+		doctor_say(d, DOCTOR_WARN, look, "one way does not answer, another does: %s",
 		    v.trouble.data);
 	if (n > 0)
 		tell_port25(&v);
 	for (size_t i = 0; i < n; i++)
 		free(at[i].host);
+	free(why);
 	buf_free(&v.trouble);
 	free(fix);
+	free(look);
 }

@@ -79,8 +79,12 @@ judge_status(void *arg, json_t *s)
 		good = false;
 	}
 	if (strcmp(store, "ok") != 0) {
-		doctor_say(d, DOCTOR_FAIL, "df -h /var/lib/holdfast; journalctl -t holdfast/queued",
-		    "the queue's store: %s", store);
+		char *dir = doctor_folder(d->conf->queue_db);
+		char *look = xasprintf("df -h %s; journalctl -t holdfast/queued", dir);
+
+		doctor_say(d, DOCTOR_FAIL, look, "the queue's store: %s", store);
+		free(look);
+		free(dir);
 		good = false;
 	}
 	if (out_int(s, "destinations_held") > 0) {
@@ -152,11 +156,15 @@ void
 check_units(struct doctor *d)
 {
 	bool queued, milter;
+	char *fix;
 
 	if (!setup_has_systemd()) {
-		doctor_say(d, DOCTOR_SKIP, NULL,
-		    "systemd is not in charge here: see to it yourself that the "
-		    "daemons start");
+		fix = xasprintf("holdfast-queued -c %s && holdfast-milter -c %s  (what your init "
+		    "system, or the container, must run at its start)", d->conf_path, d->conf_path);
+		doctor_say(d, DOCTOR_WARN, fix,
+		    "systemd is not in charge here: nothing of Holdfast's starts the daemons after "
+		    "a boot");
+		free(fix);
 		return;
 	}
 	queued = is_enabled(QUEUED_UNIT);
@@ -208,8 +216,9 @@ void
 check_recipients(struct doctor *d)
 {
 	const struct rules_domain *r = d->domain;
-	char *fix = xasprintf(
-	    "holdfast recipient import %s FILE && holdfast domain set %s --recipients list",
+	bool listed = r->recipients == RECIPIENTS_VERIFY && r->nrecipients > 0;
+	char *fix = listed ? xasprintf("holdfast domain set %s --recipients list", r->name)
+	    : xasprintf("holdfast recipient import %s FILE && holdfast domain set %s --recipients list",
 	    r->name, r->name);
 
 	switch (r->recipients) {
@@ -217,12 +226,9 @@ check_recipients(struct doctor *d)
 		judge_list(d, r);
 		break;
 	case RECIPIENTS_VERIFY:
-		if (r->nrecipients > 0)
-			judge_list(d, r);
-		else
-			doctor_say(d, DOCTOR_OK, NULL,
-			    "the primary is asked; there is no list for the time when "
-			    "it is down");
+		doctor_say(d, DOCTOR_WARN, fix,
+		    "this version does not ask the primary yet (recipients = verify): who is not "
+		    "listed is taken unchecked, and refused by the primary later");
 		break;
 	case RECIPIENTS_ANY:
 		doctor_say(d, DOCTOR_WARN, fix,

@@ -79,6 +79,8 @@ become_postfix(struct doctor *d, bool chrooted)
 {
 	const char *queue = postfix_expanded(d->postfix, "queue_directory");
 	const struct passwd *pw = getpwnam(postfix_value(d->postfix, "mail_owner"));
+	const char *why;
+	char *fix;
 	gid_t gid;
 
 	if (geteuid() != 0) {
@@ -86,15 +88,20 @@ become_postfix(struct doctor *d, bool chrooted)
 		return -1;
 	}
 	if (pw == NULL) {
-		doctor_say(d, DOCTOR_FAIL, NULL, "Postfix's user %s does not exist",
+		fix = xasprintf("getent passwd %s; postconf mail_owner; postfix check",
 		    postfix_value(d->postfix, "mail_owner"));
+		doctor_say(d, DOCTOR_FAIL, fix, "Postfix's user %s does not exist",
+		    postfix_value(d->postfix, "mail_owner"));
+		free(fix);
 		return -1;
 	}
 	gid = pw->pw_gid;
 	if (chdir(queue) == -1 || (chrooted && chroot(queue) == -1) || setgroups(1, &gid) == -1 ||
 	    setresgid(gid, gid, gid) == -1 || setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1) {
-		doctor_say(d, DOCTOR_FAIL, NULL, "cannot become Postfix in %s: %s", queue,
-		    strerror(errno));
+		why = strerror(errno);
+		fix = xasprintf("ls -ld %s; postfix check", queue);
+		doctor_say(d, DOCTOR_FAIL, fix, "cannot become Postfix in %s: %s", queue, why);
+		free(fix);
 		return -1;
 	}
 	return 0;

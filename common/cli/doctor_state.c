@@ -25,12 +25,14 @@ judge(struct doctor *d, const struct state_row *rows, size_t n)
 	const char *version = state_status(rows, n, "version"),
 		   *rules = state_status(rows, n, "rules");
 	int64_t age = clock_wall() - updated;
+	char *dir = doctor_folder(d->conf->state_db);
+	char *look = xasprintf("journalctl -t holdfast/milter; df -h %s", dir);
 
 	if (stopped != 0)
 		doctor_say(d, DOCTOR_FAIL, setup_has_systemd() ? "systemctl start " MILTER_UNIT
 		    : "holdfast-milter", "the milter was stopped");
 	else if (age > PULSE_MAX)
-		doctor_say(d, DOCTOR_WARN, "journalctl -t holdfast/milter; df -h /var/lib/holdfast",
+		doctor_say(d, DOCTOR_WARN, look,
 		    "the milter wrote last %lld s ago: it hangs, or cannot write", (long long)age);
 	else if (strcmp(version, PACKAGE_VERSION) != 0)
 		doctor_say(d, DOCTOR_WARN, "systemctl restart " MILTER_UNIT,
@@ -45,6 +47,8 @@ judge(struct doctor *d, const struct state_row *rows, size_t n)
 	else
 		doctor_say(d, DOCTOR_OK, NULL, "holdfast-milter %s wrote %lld s ago", version,
 		    (long long)(age > 0 ? age : 0));
+	free(dir);
+	free(look);
 }
 
 void

@@ -16,6 +16,7 @@
 
 #include "common/cli/doctor.h"
 #include "common/cli/doctor_dns.h"
+#include "common/cli/doctor_own.h"
 #include "common/clock.h"
 #include "common/conf.h"
 #include "common/rules.h"
@@ -71,24 +72,53 @@ doctor_sts_judge(const char *policy, const char *mx, bool *enforced)
 	return listed ? STS_LISTED : STS_NOT_LISTED;
 }
 
+/* Who follows a policy takes no certificate that has ended, bears another name or is self-signed. */
+static void
+judge_certificate(struct doctor *d, bool enforced)
+{
+	struct doctor_own own;
+	char *flaw = NULL, *fix;
+
+	memset(&own, 0, sizeof(own));
+	if (d->mta != DOCTOR_NO_MTA) {
+		doctor_own_open(d, &own);
+		flaw = doctor_own_flaw(d, &own);
+	}
+	if (flaw == NULL)
+		doctor_say(d, DOCTOR_OK, NULL, "its MTA-STS policy lists this host");
+	else {
+		fix = doctor_own_fix(d);
+		doctor_say(d, enforced ? DOCTOR_FAIL : DOCTOR_WARN, fix,
+		    "its MTA-STS policy lists this host and asks for a good certificate, but %s: %s",
+		    flaw, enforced ? "careful senders will not deliver here" : "(mode: testing)");
+		free(fix);
+	}
+	free(flaw);
+	doctor_own_close(&own);
+}
+
 static void
 judge(struct doctor *d, const char *policy)
 {
 	char *fix = xasprintf("add to https://mta-sts.%s/.well-known/mta-sts.txt the line: mx: %s "
 			      "(and a new id in TXT _mta-sts.%s)",
-	    d->domain->name, d->conf->hostname, d->domain->name);
+	    d->name, d->conf->hostname, d->name);
 	bool enforced;
 
 	switch (doctor_sts_judge(policy, d->conf->hostname, &enforced)) {
 	case STS_LISTED:
-		doctor_say(d, DOCTOR_OK, NULL, "its MTA-STS policy lists this host");
+		judge_certificate(d, enforced);
 		break;
 	case STS_OFF:
 		doctor_say(d, DOCTOR_OK, NULL, "its MTA-STS policy is switched off (mode: none)");
 		break;
 	case STS_BAD:
+		free(fix);
+		fix = xasprintf("curl https://mta-sts.%s/.well-known/mta-sts.txt  (there must be "
+				"lines like: version: STSv1, mode: enforce, mx: %s, max_age: 604800)",
+		    d->name, d->conf->hostname);
 		doctor_say(
-		    d, DOCTOR_FAIL, NULL, "its MTA-STS policy is not one: no version or mode");
+		    d, DOCTOR_FAIL, fix, "its MTA-STS policy is not one: no version or mode");
 		break;
 	case STS_NOT_LISTED:
 		doctor_say(d, enforced ? DOCTOR_FAIL : DOCTOR_WARN, fix,
@@ -162,23 +192,27 @@ has_policy(const struct dns_answer *a)
 void
 check_mta_sts(struct doctor *d)
 {
-	char *record = xasprintf("_mta-sts.%s", d->domain->name);
-	char *host = xasprintf("mta-sts.%s", d->domain->name), *why = NULL;
+	char *record = xasprintf("_mta-sts.%s", d->name);
+	char *host = xasprintf("mta-sts.%s", d->name), *why = NULL;
+	char *again = xasprintf("curl -v https://%s/.well-known/mta-sts.txt", host);
+	char *look = doctor_dns_fix(d);
 	struct buf policy = BUF_INIT;
 	struct dns_answer a;
 
 	doctor_lookup(d, record, DNS_TXT, &a);
 	if (a.status == DNS_FAILED || a.status == DNS_BOGUS)
-		doctor_say(d, DOCTOR_WARN, NULL, "%s cannot be looked up: %s", record, a.why);
+		doctor_say(d, DOCTOR_WARN, look, "%s cannot be looked up: %s", record, a.why);
 	else if (!has_policy(&a))
 		doctor_say(d, DOCTOR_OK, NULL, "it has no MTA-STS policy");
 	else if (fetch(d, host, &policy, &why) == -1)
-		doctor_say(d, DOCTOR_WARN, NULL, "it has an MTA-STS policy, but %s", why);
+		doctor_say(d, DOCTOR_WARN, again, "it has an MTA-STS policy, but %s", why);
 	else
 		judge(d, buf_str(&policy));
 	dns_answer_clear(&a);
 	buf_free(&policy);
 	free(why);
+	free(again);
+	free(look);
 	free(host);
 	free(record);
 }

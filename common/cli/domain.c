@@ -18,7 +18,7 @@
 
 static const struct cli_option options[] = {
 	{ "primary", "HOST[:PORT][,…]|mx|turn", "where its mail goes; see holdfast(1)" },
-	{ "recipients", "list|verify|any", "how a recipient is known (default list)" },
+	{ "recipients", "list|verify|any", "how a recipient is known (default list); verify accepts all as yet" },
 	{ "schedule", "NAME", "retry schedule (default `default')" },
 	{ "tls", "off|may|verify|pinned|dane", "TLS towards the primary (default may: if offered)" },
 	{ "tls-name", "NAME", "name in the primary's certificate (default: the host's)" },

@@ -340,7 +340,7 @@ setup(struct cli *c)
 static const struct cli_option options[] = {
 	{ "domain", "NAME…", "be backup MX for it; may be given several times" },
 	{ "primary", "HOST[:PORT][,…]|mx|turn", "where the mail of these domains goes" },
-	{ "recipients", "list|verify|any", "how a recipient is known (default list)" },
+	{ "recipients", "list|verify|any", "how a recipient is known (default list); verify accepts all as yet" },
 	{ "recipients-file", "[NAME=]FILE…", "import this list of recipients" },
 	{ "mta", "postfix|sendmail|none", "which MTA (default: the one that is here)" },
 	{ "mta-config", "DIR", "where its configuration is (/etc/postfix, /etc/mail)" },

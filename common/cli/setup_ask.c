@@ -147,7 +147,8 @@ ask_recipients(struct setup_domain *d)
 
 	(void)fprintf(stderr,
 	    "Whom does it know there? `list': only who is on a list that you import\n"
-	    "  (as strict as the primary: best), `verify', or `any': everybody.\n");
+	    "  (as strict as the primary: best); `any': everybody; `verify': this version does\n"
+	    "  not ask the primary yet, so everybody, too.\n");
 	do {
 		free(answer);
 		if ((answer = ask("Recipients", "list")) == NULL)

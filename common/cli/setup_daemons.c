@@ -248,6 +248,8 @@ static void
 direct(const struct conf *old, const struct conf *conf, const char *conf_path, bool changed,
     bool start, struct plan *plan)
 {
+	plan_note(plan, "systemd is not in charge here: nothing starts the daemons after a boot, unless "
+	    "your init system runs holdfast-queued -c %s && holdfast-milter -c %s", conf_path, conf_path);
 	if (!start) {
 		plan_note(plan, "to start: holdfast-queued -c %s && holdfast-milter -c %s",
 		    conf_path, conf_path);

@@ -13,10 +13,11 @@ from lib.lab import check, same, scenario
 from lib.machine import Machine
 from lib.process import patience, run, wait_until
 
-# The machine that the test runs on may have no NTP; systemd is not there, so neither are units.
-LATER = ('clock',)
+# The machine that the test runs on may have no NTP; systemd is not there, so nothing starts the daemons.
+LATER = ('clock', 'units')
 ZONES = {
     'example.test': '@ MX 10 mail\n@ MX 20 mx2.example.net.\nmail A 203.0.113.25\nmta-sts A 203.0.113.80\n',
+    'alias.test': '@ MX 10 mail.example.test.\n@ MX 20 mx2.example.net.\n',
     'example.net': 'mx2 A 198.51.100.10\n',
     '100.51.198.in-addr.arpa': '10 PTR mx2.example.net.\n',
 }
@@ -73,6 +74,74 @@ def postconf(*settings, live=False):
         run(['postfix', 'reload'])
 
 
+def aliases(m, d, dns):
+    """A domain that stands for another has an MX, a policy and a place in the MTA of its own."""
+    name = 'alias.test'
+    m.cli('rule', 'add', 'alias_domain', name, 'example.test')
+    d.green('mx', 'mta-sts', 'relay-domains', 'own-domains', 'transport')
+    same({v['domain'] for v in d.look('mx', 'mta-sts')}, {name, 'example.test'}, 'whose MX and policy')
+    same([v['domain'] for v in d.look('mx', 'recipients', '--domain', name)], [name, 'example.test'], 'of one alias')
+    dns.zone(name, '@ MX 10 mail.example.test.\n')
+    same(d.finds('mx', 'fail', 'do not name this host')['domain'], name, 'whose MX')
+    dns.zone(name, '@ MX 10 new\n@ MX 20 mx2.example.net.\nnew A 203.0.113.29\n')
+    v = d.finds('mx', 'warn', 'not in the rules: new.alias.test')
+    check('MX records of alias.test as those of example.test' in v['fix'], v['fix'])
+    dns.zone(name, ZONES[name])
+    same(m.read('/etc/postfix/main.cf').count('relay_domains'), 1, 'settings of relay_domains')
+    before = run(['postconf', '-h', 'relay_domains']).stdout.strip()
+    postconf('relay_domains = example.test')
+    d.finds('relay-domains', 'fail', 'does not relay for alias.test')
+    postconf(f'relay_domains = {before}', 'mydestination = localhost, alias.test')
+    d.mends('own-domains', 'fail', 'alias.test: in mydestination')
+    postconf('relay_transport = relay', 'transport_maps =')
+    d.mends('transport', 'fail', 'of example.test, alias.test')
+    m.cli('rule', 'remove', 'alias_domain', name)
+
+
+def show(m, certificate):
+    """Postfix shows this certificate."""
+    for name, to in ((certificate.key, '/etc/postfix/key.pem'), (certificate.cert, '/etc/postfix/cert.pem')):
+        with open(name) as f:
+            m.write(to, f.read(), 0o600)
+    postconf('smtpd_tls_security_level = may', 'smtpd_tls_key_file = /etc/postfix/key.pem',
+             'smtpd_tls_cert_file = /etc/postfix/cert.pem', live=True)
+
+
+def own(lab, m, d, authority):
+    """The certificate of this host, while no policy asks for a good one."""
+    d.green('certificate')                              # none at all
+    show(m, ca.self_signed(lab, 'alone', m.hostname))
+    wait_until(lambda: d.look('certificate')[0]['status'] == 'ok', 15, lambda: d.look('certificate'))
+    check('only MTA-STS' in d.look('certificate')[0]['text'], 'self-signed')
+    for n, (days, words) in enumerate((((-10, -3), 'ended '), ((-10, 10), 'ends in 9 days'))):
+        show(m, authority.issue(f'dates{n}', m.hostname, days=days))
+        wait_until(lambda: words in d.look('certificate')[0]['text'], 15, lambda: f'{words}: {d.look("certificate")}')
+        same(d.look('certificate', status=75)[0]['fix'].split('  (')[0],
+             'postconf smtpd_tls_chain_files smtpd_tls_cert_file', 'where it is')
+    show(m, authority.issue('other', 'other.example.net'))
+    wait_until(lambda: 'is not for mx2.example.net' in d.look('certificate')[0]['text'], 15, 'the wrong name')
+    d.finds('certificate', 'warn', 'is not for')
+    show(m, authority.issue('right', m.hostname))
+    wait_until(lambda: d.look('certificate')[0]['status'] == 'ok', 15, lambda: d.look('certificate'))
+
+
+def demanding(lab, m, d, policy, authority):
+    """What a policy makes of it."""
+    for mode, status in (('testing', 'warn'), ('enforce', 'fail')):
+        policy['text'] = f'version: STSv1\nmode: {mode}\nmx: {m.hostname}\nmax_age: 86400\n'
+        for n, (shown, words) in enumerate((
+                (authority.issue(f'{mode}-old', m.hostname, days=(-10, -3)), 'its certificate ended '),
+                (authority.issue(f'{mode}-other', 'other.example.net'), 'is not for mx2.example.net'),
+                (ca.self_signed(lab, f'{mode}-alone', m.hostname), 'is not believed: self'))):
+            show(m, shown)
+            wait_until(lambda: words in d.look('mta-sts')[0]['text'], 15, lambda: f'{words}: {d.look("mta-sts")}')
+            check('smtpd_tls_cert_file' in d.finds('mta-sts', status, words)['fix'], 'where it is')
+    postconf('smtpd_tls_security_level = none', live=True)
+    wait_until(lambda: 'does not offer STARTTLS' in d.look('mta-sts')[0]['text'], 15, lambda: d.look('mta-sts'))
+    show(m, authority.issue('good', m.hostname))
+    wait_until(lambda: d.look('mta-sts')[0]['status'] == 'ok', 15, lambda: d.look('mta-sts'))
+
+
 def sts(lab, m, d, dns, authority):
     """MTA-STS, from an HTTPS server with a certificate of a CA that this machine knows."""
     policy = {'text': f'version: STSv1\r\nmode: enforce\r\nmx: {MAIL}\r\nmax_age: 86400\r\n'}
@@ -106,19 +175,18 @@ def sts(lab, m, d, dns, authority):
     d.finds('mta-sts', 'warn', 'does not list')
     policy['text'] += 'mx: *.example.net\r\n'
     same(d.look('mta-sts')[0]['text'], 'its MTA-STS policy lists this host', 'the policy')
+    demanding(lab, m, d, policy, authority)
+    policy['text'] = 'mode: enforce\n'
+    check('curl https://mta-sts.example.test/' in d.finds('mta-sts', 'fail', 'no version or mode')['fix'], 'its place')
     policy['text'] = ''
-    d.finds('mta-sts', 'warn', 'HTTP 404')
+    check('curl ' in d.finds('mta-sts', 'warn', 'HTTP 404')['fix'], 'its place')
     dns.zone('example.test', ZONES['example.test'])
 
 
 def signed(lab, m, d, dns, authority):
     """TLSA of this host in a signed zone."""
     own = authority.issue('own', m.hostname)
-    for name, to in ((own.key, '/etc/postfix/key.pem'), (own.cert, '/etc/postfix/cert.pem')):
-        with open(name) as f:
-            m.write(to, f.read(), 0o600)
-    postconf('smtpd_tls_security_level = may', 'smtpd_tls_key_file = /etc/postfix/key.pem',
-             'smtpd_tls_cert_file = /etc/postfix/cert.pem', live=True)
+    show(m, own)
     zone = 'example.net'
     dns.signed.add(zone)
     dns.zone(zone, ZONES[zone] + f'_25._tcp.mx2 TLSA 3 1 1 {own.pin}\n')
@@ -129,6 +197,9 @@ def signed(lab, m, d, dns, authority):
     d.finds('tlsa', 'fail', 'senders that do DANE stay away')
     dns.zone(zone, ZONES[zone])
     same(d.look('tlsa')[0]['text'], '_25._tcp.mx2.example.net is not there, and need not be', 'no TLSA')
+    dns.zone(zone, ZONES[zone], expired=True)
+    check('delv -t TLSA _25._tcp.mx2.example.net' in d.finds('tlsa', 'fail', 'its signatures are broken')['fix'], 'how')
+    dns.zone(zone, ZONES[zone])
     m.write('/etc/holdfast/holdfast.conf', conf)
 
 
@@ -145,7 +216,10 @@ def doctor(lab):
     # Nothing is there yet.
     done = m.cli('doctor', status=78)
     check('holdfast setup' in done.stdout, f'it says what to do: {done.stdout}')
-    m.cli('setup', '--yes', '--domain', 'example.test', '--primary', MAIL, '--recipients-file', m.list)
+    done = m.cli('setup', '--yes', '--domain', 'example.test', '--primary', MAIL, '--recipients-file', m.list)
+    check('nothing starts the daemons after a boot' in done.stdout + done.stderr, f'setup says it: {done.stdout}')
+    v = d.finds('units', 'warn', 'nothing of Holdfast\'s starts the daemons after a boot')
+    check('holdfast-queued -c /etc/holdfast/holdfast.conf' in v['fix'], v['fix'])
 
     # All is well, quickly, and looking changes nothing.
     before = {p: w for p, w in m.snapshot('/etc', '/var/lib/holdfast').items() if '.db' not in p}
@@ -180,6 +254,9 @@ def doctor(lab):
     postconf('smtpd_milters = unix:holdfast/milter.sock, inet:localhost:9')
     d.mends('milters', 'warn', 'not the last')
     postconf('smtpd_milters = unix:holdfast/milter.sock')
+    postconf('mail_owner = nosuchuser')
+    same(d.look(status=78)[0]['fix'], 'postfix check; postconf -n', 'what mends a Postfix that cannot be read')
+    postconf('mail_owner = postfix')
     postconf('in_flow_delay = 1s')
     d.mends('in-flow-delay', 'warn', 'waits so long')
     postconf('relay_domains =')
@@ -227,8 +304,30 @@ def doctor(lab):
     dns.zone(zone, ZONES[zone].replace('MX 10 mail', 'MX 10 new') + 'new A 203.0.113.26\n')
     d.mends('mx', 'warn', 'the rules say mail.example.test')
     m.cli('domain', 'set', zone, '--primary', MAIL)
+    second = ZONES[zone] + 'second A 203.0.113.27\n'
+    for preference, route in ((10, f'{MAIL}+second.{zone}'), (15, f'{MAIL},second.{zone}')):
+        dns.zone(zone, f'{second}@ MX {preference} second\n')
+        m.cli('domain', 'set', zone, '--primary', MAIL)
+        v = d.finds('mx', 'warn', f'; not in the rules: second.{zone}')
+        check(v['fix'].endswith(f' --primary {route}'), v['fix'])
+        d.mends('mx', 'warn', 'not in the rules')
+    dns.zone(zone, second)
+    v = d.finds('mx', 'warn', f'; no MX before this host: second.{zone}')
+    m.cli('domain', 'set', zone, '--primary', '10.0.0.1')       # the MX cannot name it
+    d.green('mx')
+    m.cli('domain', 'set', zone, '--primary', f'203.0.113.25:26,203.0.113.27')
+    v = d.finds('mx', 'warn', 'no MX before this host: 203.0.113.27')
+    check(v['fix'].endswith(f' --primary {MAIL}:26'), v['fix'])     # known by its address
+    m.cli('domain', 'set', zone, '--primary', MAIL)
     dns.zone(zone, ZONES[zone])
     d.green('mx')
+    aliases(m, d, dns)
+
+    m.cli('domain', 'set', zone, '--primary', 'mx')
+    dns.zone(zone, ZONES[zone].replace('@ MX 10 mail\n', ''))
+    d.mends('primary', 'fail', 'no host is known to be better', HOST=MAIL)
+    m.cli('domain', 'set', zone, '--primary', MAIL)
+    dns.zone(zone, ZONES[zone])
 
     # --- lists, sizes, rooms
     age = int(time.time()) - 8 * 86400
@@ -238,6 +337,11 @@ def doctor(lab):
     d.mends('recipients', 'fail', 'no longer believed', FILE=m.list)
     m.cli('domain', 'set', zone, '--recipients', 'any')
     d.mends('recipients', 'warn', 'not checked', FILE=m.list)
+    m.cli('domain', 'set', zone, '--recipients', 'verify')
+    d.mends('recipients', 'warn', 'does not ask the primary yet')       # the list is there: it only must count
+    m.cli('domain', 'add', 'unlisted.test', '--primary', MAIL, '--recipients', 'verify')
+    d.mends('recipients', 'warn', 'does not ask the primary yet', FILE=lab.write('unlisted', 'joe@unlisted.test\n'))
+    m.cli('domain', 'remove', 'unlisted.test')
     postconf('message_size_limit = 20000')
     d.mends('size', 'fail', 'this host only 19.5 KB')
     postconf('message_size_limit = 104857600')
@@ -247,9 +351,13 @@ def doctor(lab):
     d.mends('size', 'warn', 'will refuse')
     conf = m.read('/etc/holdfast/holdfast.conf')
     m.write('/etc/holdfast/holdfast.conf', conf + 'queue_reserve = 1024G\n')
-    d.finds('disk', 'fail', 'mail is refused for now')
+    same(d.finds('disk', 'fail', 'mail is refused for now')['fix'], 'df -h /var/lib/holdfast', 'where the queue is')
+    os.makedirs('/var/lib/elsewhere')
+    m.write('/etc/holdfast/holdfast.conf', conf + 'queue_reserve = 1024G\nqueue_db = /var/lib/elsewhere/queue.db\n')
+    same(d.finds('disk', 'fail', 'mail is refused for now')['fix'], 'df -h /var/lib/elsewhere', 'where it is then')
     m.write('/etc/holdfast/holdfast.conf', conf + 'nonsense = 1\n')
-    same(d.look(status=78)[0]['check'], 'config', 'a bad configuration')
+    v = d.look(status=78)[0]
+    same((v['check'], v['fix'].split('  (')[0]), ('config', 'vi /etc/holdfast/holdfast.conf'), 'a bad configuration')
     m.write('/etc/holdfast/holdfast.conf', conf)
     m.write('/var/lib/holdfast/rules.db.v1', 'x')
     d.green('copies')
@@ -259,6 +367,10 @@ def doctor(lab):
     # --- the primary
     primary.extensions = ('SIZE 10240000',)
     d.finds('trust', 'warn', 'neither XCLIENT nor XFORWARD')
+    primary.extensions = ('SIZE 10240000', 'XCLIENT NAME ADDR')
+    d.mends('trust', 'warn', 'takes XCLIENT from us but no XFORWARD')
+    d.green('trust')
+    m.cli('domain', 'set', zone, '--client', 'xforward')
     primary.extensions = ('SIZE 10240000', 'XFORWARD NAME ADDR')
     authority = ca.CA(lab, 'ca')
     primary.tls = context(authority, MAIL)
@@ -275,6 +387,7 @@ def doctor(lab):
     m.cli('domain', 'set', zone, '--tls', 'pinned', '--tls-pin', '0' * 64, '--tls-name', '')
     d.mends('primary-tls', 'fail', 'not the pinned one')
     m.cli('domain', 'set', zone, '--tls', 'may')
+    own(lab, m, d, authority)
     sts(lab, m, d, dns, authority)
     signed(lab, m, d, dns, authority)
 
@@ -294,6 +407,9 @@ def doctor(lab):
     d.finds('port25-out', 'warn', 'blocked here')
     for i in range(8):
         m.cli('domain', 'add', f'more{i}.test', '--primary', f'203.0.114.{40 + i}', '--recipients', 'verify')
+    many = 60           # more than there is time for
+    for i in range(many):
+        m.cli('domain', 'add', f'many{i}.test', '--primary', '203.0.114.40', '--recipients', 'any')
     dns.stop()
     begin = time.monotonic()
     verdicts = d.look(status=69)
@@ -301,4 +417,11 @@ def doctor(lab):
     check(took < 15 * patience(), f'with all of it dead it took {took:.1f} s')
     same({v['check'] for v in verdicts} >= names - set(LATER) - {'size', 'trust', 'primary-tls'}, True,
          'every check says something')
+    same([v for v in verdicts if v['status'] == 'fail' and not v['fix']], [], 'failures without what mends them')
+    same(sum(v['check'] == 'recipients' for v in verdicts), 1 + 8 + many, 'domains whose list is looked at')
+    left = [v for v in verdicts if v['check'] == 'mx' and 'were not looked at' in v['text']]
+    same([v['status'] for v in left], ['warn'], 'mx of more domains than there is time for')
+    check('--domain NAME' in left[0]['fix'], left[0]['fix'])
+    seen = sum(v['check'] == 'mx' and v['domain'] != '' for v in verdicts)
+    same(left[0]['text'].split(' were')[0], f'{1 + 8 + many - seen} of {1 + 8 + many} domains', 'how many are left out')
     lab.say(f'{len(verdicts)} verdicts with dead primaries and a dead DNS in {took:.1f} s')
