@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/cli/doctor.h"
+#include "common/cli/file.h"
 #include "common/cli/out.h"
 #include "common/cli/proc.h"
 #include "common/cli/setup_daemons.h"
@@ -152,19 +153,73 @@ is_enabled(const char *unit)
 	return ok;
 }
 
+/* Does a line that is no comment name the program? */
+static bool
+runs(const char *text, const char *program)
+{
+	for (const char *p = text; *p != '\0'; p += strcspn(p, "\n"), p += *p == '\n') {
+		size_t len = strcspn(p, "\n");
+		const char *hash = memchr(p, '#', len);
+
+		if (memmem(p, hash != NULL ? (size_t)(hash - p) : len, program, strlen(program)) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Where other inits, and cron's @reboot, are told what to start. NULL: none of them has the program. Caller frees. */
+static char *
+started_by(const char *program)
+{
+	static const char *const places[] = { "/etc/rc.local", "/etc/inittab", "/etc/init.d/*", "/etc/rc.d/*",
+		"/etc/sv/*/run", "/etc/service/*/run", "/etc/s6*/*/run", "/etc/crontab", "/etc/cron.d/*",
+		"/var/spool/cron/crontabs/root", "/var/spool/cron/root" };
+	char *found = NULL;
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && found == NULL; i++) {
+		glob_t g;
+
+		if (glob(places[i], 0, NULL, &g) != 0)
+			continue;
+		for (size_t j = 0; j < g.gl_pathc && found == NULL; j++) {
+			struct buf text = BUF_INIT;
+			char *why = NULL;
+
+			if (file_read(g.gl_pathv[j], &text, NULL, &why) == FILE_THERE && runs(buf_str(&text), program))
+				found = xstrdup(g.gl_pathv[j]);
+			free(why);
+			buf_free(&text);
+		}
+		globfree(&g);
+	}
+	return found;
+}
+
+static void
+check_other_init(struct doctor *d)
+{
+	char *queued = started_by("holdfast-queued"), *milter = started_by("holdfast-milter"), *fix;
+
+	if (queued != NULL && milter != NULL) {
+		doctor_say(d, DOCTOR_OK, NULL, "both daemons are in %s", queued);
+	} else {
+		fix = xasprintf("holdfast-queued -c %s && holdfast-milter -c %s  (what your init system, or the "
+		    "container, must run at its start)", d->conf_path, d->conf_path);
+		doctor_say(d, DOCTOR_WARN, fix,
+		    "systemd is not in charge here: nothing of Holdfast's starts the daemons after a boot");
+		free(fix);
+	}
+	free(queued);
+	free(milter);
+}
+
 void
 check_units(struct doctor *d)
 {
 	bool queued, milter;
-	char *fix;
 
 	if (!setup_has_systemd()) {
-		fix = xasprintf("holdfast-queued -c %s && holdfast-milter -c %s  (what your init "
-		    "system, or the container, must run at its start)", d->conf_path, d->conf_path);
-		doctor_say(d, DOCTOR_WARN, fix,
-		    "systemd is not in charge here: nothing of Holdfast's starts the daemons after "
-		    "a boot");
-		free(fix);
+		check_other_init(d);
 		return;
 	}
 	queued = is_enabled(QUEUED_UNIT);
