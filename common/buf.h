@@ -41,4 +41,6 @@ char	*xstrdup(const char *);			/* NULL stays NULL */
 char	*xstrndup(const char *, size_t);
 char	*xasprintf(const char *, ...) __attribute__((format(printf, 1, 2)));
 
+int	 buf_write_fd(int fd, const void *, size_t);	/* all of it; -1 and errno */
+
 #endif

@@ -107,6 +107,52 @@ forget(struct rules_edit *e)
 	e->before = e->refused = NULL;
 }
 
+static void
+put_upsert(struct buf *sql, const char *table, const struct rules_edit_column *v, size_t n)
+{
+	const char *comma = "";
+
+	buf_printf(sql, "INSERT INTO \"%s\" (", table);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(sql, "%s\"%s\"", i == 0 ? "" : ", ", v[i].name);
+	buf_puts(sql, ") VALUES (");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(sql, "%s?%zu", i == 0 ? "" : ", ", i + 1);
+	buf_puts(sql, ") ON CONFLICT (");
+	for (size_t i = 0; i < n; i++)
+		if (v[i].key) {
+			buf_printf(sql, "%s\"%s\"", comma, v[i].name);
+			comma = ", ";
+		}
+	buf_puts(sql, ") DO UPDATE SET ");
+	comma = "";
+	for (size_t i = 0; i < n; i++)
+		if (!v[i].key) {
+			buf_printf(sql, "%s\"%s\" = ?%zu", comma, v[i].name, i + 1);
+			comma = ", ";
+		}
+}
+
+enum rules_edit_result
+rules_edit_upsert(struct rules_edit *e, const char *table, const struct rules_edit_column *v, size_t n,
+    char *const *value, char **why)
+{
+	struct buf sql = BUF_INIT;
+	sqlite3_stmt *st = NULL;
+	enum rules_edit_result r;
+
+	put_upsert(&sql, table, v, n);
+	r = rules_edit_prepare(e, buf_str(&sql), &st, why);
+	buf_free(&sql);
+	if (r == EDIT_OK) {
+		for (size_t i = 0; i < n; i++)
+			(void)sqlite3_bind_text(st, (int)i + 1, value[i], -1, SQLITE_STATIC);
+		r = rules_edit_step(e, st, why);
+	}
+	(void)sqlite3_finalize(st);
+	return r;
+}
+
 void
 rules_edit_close(struct rules_edit **ep)
 {

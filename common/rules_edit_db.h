@@ -29,6 +29,13 @@ enum rules_edit_result	rules_edit_prepare(struct rules_edit *, const char *sql,
 			    struct sqlite3_stmt **, char **why);
 /* Runs a statement that returns no rows. */
 enum rules_edit_result	rules_edit_step(struct rules_edit *, struct sqlite3_stmt *, char **why);
+/* Writes a row, or changes the one of its key: values (text) by column. */
+struct rules_edit_column {
+	const char	*name;		/* ours, or the schema's; never a stranger's */
+	bool		 key;
+};
+enum rules_edit_result rules_edit_upsert(struct rules_edit *, const char *table,
+	    const struct rules_edit_column *, size_t n, char *const *value, char **why);
 
 /* Each change is one transaction: begin, work, finish with the work's result. */
 enum rules_edit_result	rules_edit_begin(struct rules_edit *, char **why);

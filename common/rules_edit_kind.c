@@ -68,32 +68,12 @@ complete(struct rules_edit *e, const struct rules_kind *k, char **value, bool *t
 enum rules_edit_result
 rules_edit_kind_write(struct rules_edit *e, const struct rules_kind *k, char *const *value, char **why)
 {
+	struct rules_edit_column column[RULES_COLUMNS_MAX];
 	size_t n = rules_kind_ncolumns(k);
-	struct buf sql = BUF_INIT;
-	sqlite3_stmt *st = NULL;
-	enum rules_edit_result r;
 
-	buf_printf(&sql, "INSERT INTO \"%s\" (", k->name);
 	for (size_t i = 0; i < n; i++)
-		buf_printf(&sql, "%s\"%s\"", i == 0 ? "" : ", ", k->column[i].name);
-	buf_puts(&sql, ") VALUES (");
-	for (size_t i = 0; i < n; i++)
-		buf_printf(&sql, "%s?%zu", i == 0 ? "" : ", ", i + 1);
-	buf_puts(&sql, ") ON CONFLICT (");
-	for (size_t i = 0; i < k->nkeys; i++)
-		buf_printf(&sql, "%s\"%s\"", i == 0 ? "" : ", ", k->column[i].name);
-	buf_puts(&sql, ") DO UPDATE SET ");
-	for (size_t i = k->nkeys; i < n; i++)
-		buf_printf(&sql, "%s\"%s\" = ?%zu", i == k->nkeys ? "" : ", ", k->column[i].name, i + 1);
-	r = rules_edit_prepare(e, buf_str(&sql), &st, why);
-	buf_free(&sql);
-	if (r == EDIT_OK) {
-		for (size_t i = 0; i < n; i++)
-			(void)sqlite3_bind_text(st, (int)i + 1, value[i], -1, SQLITE_STATIC);
-		r = rules_edit_step(e, st, why);
-	}
-	(void)sqlite3_finalize(st);
-	return r;
+		column[i] = (struct rules_edit_column){ k->column[i].name, i < k->nkeys };
+	return rules_edit_upsert(e, k->name, column, n, value, why);
 }
 
 enum rules_edit_result

@@ -121,50 +121,17 @@ canonical(const struct reader *r, const struct rules_file_table *t, const struct
 	return EDIT_OK;
 }
 
-static void
-put_upsert(struct buf *sql, const char *table, const struct rules_file_columns *c)
-{
-	const char *comma = "";
-
-	buf_printf(sql, "INSERT INTO \"%s\" (", table);
-	for (size_t i = 0; i < c->n; i++)
-		buf_printf(sql, "%s\"%s\"", i == 0 ? "" : ", ", c->v[i].name);
-	buf_puts(sql, ") VALUES (");
-	for (size_t i = 0; i < c->n; i++)
-		buf_printf(sql, "%s?%zu", i == 0 ? "" : ", ", i + 1);
-	buf_puts(sql, ") ON CONFLICT (");
-	for (size_t i = 0; i < c->n; i++)
-		if (c->v[i].key) {
-			buf_printf(sql, "%s\"%s\"", comma, c->v[i].name);
-			comma = ", ";
-		}
-	buf_puts(sql, ") DO UPDATE SET ");
-	comma = "";
-	for (size_t i = 0; i < c->n; i++)
-		if (!c->v[i].key) {
-			buf_printf(sql, "%s\"%s\" = ?%zu", comma, c->v[i].name, i + 1);
-			comma = ", ";
-		}
-}
-
 static enum rules_edit_result
 put(const struct reader *r, const struct rules_file_table *t, const struct rules_file_columns *c,
     char *const *value, char **why)
 {
-	struct buf sql = BUF_INIT;
-	sqlite3_stmt *st = NULL;
+	struct rules_edit_column column[RULES_FILE_COLUMNS];
 	enum rules_edit_result rc;
 	char *reason = NULL;
 
-	put_upsert(&sql, t->name, c);
-	rc = rules_edit_prepare(r->e, buf_str(&sql), &st, &reason);
-	buf_free(&sql);
-	if (rc == EDIT_OK) {
-		for (size_t i = 0; i < c->n; i++)
-			(void)sqlite3_bind_text(st, (int)i + 1, value[i], -1, SQLITE_STATIC);
-		rc = rules_edit_step(r->e, st, &reason);
-	}
-	(void)sqlite3_finalize(st);
+	for (size_t i = 0; i < c->n; i++)
+		column[i] = (struct rules_edit_column){ c->v[i].name, c->v[i].key };
+	rc = rules_edit_upsert(r->e, t->name, column, c->n, value, &reason);
 	if (rc == EDIT_BAD)
 		return bad(r, reason, why);
 	if (rc != EDIT_OK)

@@ -105,22 +105,6 @@ message_header(struct message *m, const char *name, const char *value)
 /* --- bytes ------------------------------------------------------------------- */
 
 static int
-write_all(int fd, const char *p, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int
 unnamed_file(void)
 {
 	const char *dir = getenv("TMPDIR");
@@ -144,7 +128,7 @@ spill(struct message *m)
 {
 	if (m->fd == -1 && (m->fd = unnamed_file()) == -1)
 		return -1;
-	if (write_all(m->fd, buf_str(&m->memory), m->memory.len) == -1)
+	if (buf_write_fd(m->fd, buf_str(&m->memory), m->memory.len) == -1)
 		return -1;
 	buf_free(&m->memory);
 	return 0;
@@ -162,7 +146,7 @@ message_put(struct message *m, const void *data, size_t len)
 	}
 	if (m->fd == -1)
 		buf_put(&m->memory, data, len);
-	else if (write_all(m->fd, data, len) == -1)
+	else if (buf_write_fd(m->fd, data, len) == -1)
 		m->fault = "no room in a temporary file";
 }
 

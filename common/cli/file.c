@@ -119,22 +119,6 @@ file_in(const char *dir, const char *name)
 	return there;
 }
 
-static int
-write_all(int fd, const char *p, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Only root can give away; somebody else keeps his own files. */
 static int
 give(int fd, const struct file_owner *o)
@@ -156,7 +140,7 @@ fill(int dir, const char *temporary, const void *data, size_t len, const struct 
 
 	if (fd == -1)
 		return -1;
-	rc = give(fd, o) == 0 && write_all(fd, data, len) == 0 && fsync(fd) == 0 ? 0 : -1;
+	rc = give(fd, o) == 0 && buf_write_fd(fd, data, len) == 0 && fsync(fd) == 0 ? 0 : -1;
 	err = errno;
 	if (close(fd) == -1 && rc == 0) {
 		rc = -1;
