@@ -39,17 +39,16 @@ deliver_due(struct deliver_domain *dom, int64_t wall)
 		wake_arm(d, wall, clock_wall());
 }
 
-static void
-check_jump(struct deliver *d)
+void
+deliver_clock_look(struct deliver *d)
 {
-	int64_t offset = clock_offset_ms(), delta = offset - d->offset;
+	int64_t offset = clock_offset_ms(), delta = clock_jump(offset - d->offset);
 	struct deliver_domain *dom;
 	struct deliver_dest *dest;
 
-	if (delta < DELIVER_CLOCK_JUMP && delta > -DELIVER_CLOCK_JUMP)
+	if (delta == 0)
 		return;
 	d->offset = offset;
-	delta /= 1000;
 	log_warn("the clock was set by %" PRId64 " s: due times move with it", delta);
 	d->clock_set = clock_mono_ms();
 	store_shift_clock(d->store, delta);
@@ -69,7 +68,7 @@ check_jump(struct deliver *d)
 bool
 deliver_clock_unsure(struct deliver *d)
 {
-	check_jump(d);
+	deliver_clock_look(d);
 	return d->clock_set != 0 && clock_mono_ms() - d->clock_set < DELIVER_CLOCK_UNSURE;
 }
 
@@ -105,7 +104,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (d->draining)
 		return;
-	check_jump(d);
+	deliver_clock_look(d);
 	wake_due(d);
 }
 
@@ -166,7 +165,7 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (d->draining)
 		return;
-	check_jump(d);
+	deliver_clock_look(d);
 	TAILQ_FOREACH(dom, &d->domains, all) {
 		if (dom->dest == NULL)
 			orphan |= dom->hungry;

@@ -223,6 +223,7 @@ lease(struct deliver_domain *dom, size_t max)
 	struct deliver_dest *dest = dom->dest;
 	struct deliver *d = dest->d;
 
+	deliver_clock_look(d);		/* before the answer is compared with due times of old */
 	dom->leasing = true;
 	dom->again = false;
 	list_hungry(dom);

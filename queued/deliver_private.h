@@ -48,7 +48,6 @@
 #define DELIVER_IDLE		2u		/* s an idle connection waits for more mail */
 #define DELIVER_IDLE_MAX	30000		/* ms it waits for a message that is on its way from the store */
 #define DELIVER_SWEEP		60		/* s between sweeps */
-#define DELIVER_CLOCK_JUMP	STORE_CLOCK_JUMP
 #define DELIVER_CLOCK_UNSURE	600000		/* ms: nothing expires so long after the clock was set */
 #define DELIVER_FRESH		600000		/* ms: an outage of so short is probed before older ones */
 #define DELIVER_WORKING		60000		/* ms: a session that got somewhere so lately counts */
@@ -431,6 +430,8 @@ void	deliver_quarantine_free(struct deliver *);
 void	deliver_quarantine_look(struct deliver *);	/* as each minute */
 
 /* deliver_clock.c */
+/* Looks whether the clock was set, and moves all due times with it. */
+void	deliver_clock_look(struct deliver *);
 /* Was the clock set lately? Then ages are in doubt, and nothing may end by them. */
 bool	deliver_clock_unsure(struct deliver *);
 void	deliver_due(struct deliver_domain *, int64_t wall);	/* deferred until then */

@@ -45,6 +45,7 @@ struct store {
 	bool			 closing;
 	int64_t			 ahead;		/* ms: the wall's clock before the monotonic one, so far
 						 * as the store knows of it */
+	int64_t			 lag;		/* what store_lag() last said */
 
 	char			*directory;
 	uint64_t		 reserve;
@@ -343,11 +344,17 @@ store_domains(struct store *s, store_domains_cb *cb, void *arg)
 
 /* --- the clock ----------------------------------------------------------- */
 int64_t
-store_lag(const struct store *s)
+store_lag(struct store *s)
 {
-	int64_t lag = clock_offset_ms() - s->ahead;
+	int64_t lag = clock_jump(clock_offset_ms() - s->ahead);
 
-	return lag < STORE_CLOCK_JUMP && lag > -STORE_CLOCK_JUMP ? 0 : lag / 1000;
+	/*
+	 * One jump is one figure: by a second more or less now and then, what a moment ago was made due now
+	 * would not be due yet.
+	 */
+	if (lag == 0 || lag - s->lag > 1 || s->lag - lag > 1)
+		s->lag = lag;
+	return s->lag;
 }
 
 void

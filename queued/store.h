@@ -187,9 +187,8 @@ void	store_domains(struct store *, store_domains_cb *, void *arg);
 /*
  * The wall clock jumped by delta seconds: every next_attempt and arrival moves with it, so that
  * nothing waits a year or expires early. What is asked for after this call sees it; what came before it
- * but after the jump (of STORE_CLOCK_JUMP or more) is stored and answered as if this had been said in time.
+ * but after the jump (as clock_jump() has it) is stored and answered as if this had been said in time.
  */
-#define STORE_CLOCK_JUMP	10000	/* ms of wall against monotonic time */
 void	store_shift_clock(struct store *, int64_t delta);
 
 /* A few words to remember beside mail, e.g. the day of the last digest. value NULL: forget them. Copied;

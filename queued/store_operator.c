@@ -11,7 +11,7 @@
 #define LIST_MAX	1000	/* messages of a page */
 
 static void
-filter_copy(const struct store *s, struct store_filter *to, const struct store_filter *from)
+filter_copy(struct store *s, struct store_filter *to, const struct store_filter *from)
 {
 	int64_t lag = store_lag(s);
 

@@ -19,6 +19,7 @@
 
 /* --- a clock that can be set, in place of common/clock.c ------------------ */
 static int64_t set_by;		/* seconds */
+static int64_t noise;		/* ms: how far off the two clocks are read together */
 
 static int64_t
 now_ms(clockid_t which)
@@ -44,7 +45,7 @@ clock_wall_ms(void)
 int64_t
 clock_offset_ms(void)
 {
-	return clock_wall_ms() - clock_mono_ms();
+	return clock_wall_ms() - clock_mono_ms() + noise;
 }
 
 int64_t
@@ -56,7 +57,7 @@ clock_wall(void)
 static int
 setup(void **state)
 {
-	set_by = 0;
+	set_by = noise = 0;
 	return lab_setup(state);
 }
 
@@ -203,6 +204,41 @@ test_before_it_is_known(void **state)
 	}
 }
 
+/* A jump by half a second and something is measured a second longer or shorter from time to time. */
+static void
+test_one_figure(void **state)
+{
+	struct lab *l = *state;
+	struct leased v;
+	uint64_t n;
+
+	assert_int_equal(lab_put(l, "a@x.test", "m", NULL), STORE_OK);
+	defer(l, "x.test", 900);
+	set_by = YEAR;
+	noise = 400;
+	assert_int_equal(lab_change(l, CHANGE_RETRY, &(struct store_filter) { .state = -1 }, &n), STORE_OK);
+	assert_int_equal(n, 1);
+	noise = 600;
+	lab_lease(l, "x.test", clock_wall(), 9, &v);
+	assert_int_equal(v.n, 1);
+	lab_free_jobs(l, &v);
+}
+
+static void
+test_jump(void **state)
+{
+	static const int64_t rows[][2] = {
+		{ 0, 0 }, { 9999, 0 }, { -9999, 0 }, { 10000, 10 }, { -10000, -10 },
+		{ 10499, 10 }, { 10500, 11 }, { -10499, -10 }, { -10500, -11 },
+		{ YEAR * INT64_C(1000) - 1, YEAR }, { YEAR * INT64_C(1000) + 1, YEAR },
+		{ -YEAR * INT64_C(1000) - 1, -YEAR }, { -YEAR * INT64_C(1000) + 1, -YEAR },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(clock_jump(rows[i][0]), rows[i][1]);
+}
+
 /* A clock that is corrected by seconds is no jump: nothing is stored under it by half. */
 static void
 test_small(void **state)
@@ -249,6 +285,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_shift, setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_shift_fails, setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_before_it_is_known, setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_one_figure, setup, lab_teardown),
+		cmocka_unit_test(test_jump),
 		cmocka_unit_test_setup_teardown(test_small, setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_order, setup, lab_teardown),
 	};
