@@ -335,10 +335,11 @@ INSERT INTO list (action, field, value, checks, note) VALUES
 -- Rate limits: token buckets. Of the rows with the same `what' and `per' the one with
 -- the most special match counts.
 CREATE TABLE limits (
-	-- What is counted; `unknown' are recipients that do not exist.
+	-- What is counted; `unknown' are recipients that do not exist, `spam' messages whose content was
+	-- found to be spam or to carry a virus, by a milter that was asked earlier (spam.header) as well.
 	what		TEXT NOT NULL
-		CONSTRAINT "limits.what must be connections, messages, recipients, bytes or unknown"
-			CHECK (what IN ('connections', 'messages', 'recipients', 'bytes', 'unknown')),
+		CONSTRAINT "limits.what must be connections, messages, recipients, bytes, unknown or spam"
+			CHECK (what IN ('connections', 'messages', 'recipients', 'bytes', 'unknown', 'spam')),
 	-- Each of these has a bucket of its own; `network' is a client's /24 or /64.
 	per		TEXT NOT NULL
 		CONSTRAINT "limits.per must be client, network, sender, sender_domain, recipient, recipient_domain, helo or all"
@@ -381,11 +382,12 @@ CREATE TABLE limits (
 	PRIMARY KEY (what, per, match)
 );
 
-INSERT INTO limits (what, per, rate, burst, action, note) VALUES
-	('connections', 'client', '10/1m', '20', 'defer', ''),
-	('messages', 'client', '20/1m', '30', 'defer', ''),
-	('recipients', 'client', '200/1m', '210', 'defer', ''),
-	('unknown', 'client', '20/10m', '20', 'lockout', 'a dictionary attack');
+INSERT INTO limits (what, per, rate, burst, action, mode, note) VALUES
+	('connections', 'client', '10/1m', '20', 'defer', 'enforce', ''),
+	('messages', 'client', '20/1m', '30', 'defer', 'enforce', ''),
+	('recipients', 'client', '200/1m', '210', 'defer', 'enforce', ''),
+	('unknown', 'client', '20/10m', '20', 'lockout', 'enforce', 'a dictionary attack'),
+	('spam', 'client', '10/1h', '10', 'lockout', 'shadow', 'a source of spam; a relay or list may be one, too');
 
 -- DNS lists of clients or names, asked in parallel.
 CREATE TABLE dnsbl (

@@ -18,7 +18,7 @@
 static const char *const fields[RULES_NFIELDS] = { "client", "client_name", "helo", "sender",
 	"sender_domain", "recipient" };
 static const char *const limit_whats[RULES_NLIMITS] = { "connections", "messages", "recipients", "bytes",
-	"unknown" };
+	"unknown", "spam" };
 static const char *const limit_pers[RULES_NPERS] = { "client", "network", "sender", "sender_domain",
 	"recipient", "recipient_domain", "helo", "all" };
 

@@ -233,7 +233,7 @@ int
 rules_canon_limits(char **v, char **why)
 {
 	static const char *const whats[] = { "connections", "messages", "recipients", "bytes", "unknown",
-		NULL };
+		"spam", NULL };
 	static const char *const pers[] = { "client", "network", "sender", "sender_domain", "recipient",
 		"recipient_domain", "helo", "all", NULL };
 	static const char *const actions[] = { "defer", "reject", "delay", "lockout", NULL };

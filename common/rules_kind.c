@@ -28,7 +28,7 @@ const struct rules_kind rules_kinds[] = {
 	  .nkeys = 4, .args = "012", .canon = rules_canon_list, .add = rules_add_list },
 	{ .name = "limits", .help = "rate limits",
 	  .column = {
-		{ "what", NULL, "connections, messages, recipients, bytes or unknown (recipients)" },
+		{ "what", NULL, "connections, messages, recipients, bytes, unknown (recipients) or spam" },
 		{ "per", NULL, "client, network, sender, sender_domain, recipient, recipient_domain, helo or all" },
 		{ "match", "", "for whom: a network, name or address; empty: everybody" },
 		{ "rate", NULL, "like 20/1m, or 100M/1h for bytes; none: no limit" },

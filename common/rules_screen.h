@@ -66,8 +66,9 @@ bool	ruleset_scope_holds(const struct ruleset *, const char *scope, const char *
 size_t	ruleset_nentries(const struct ruleset *);
 
 /* --- limits ------------------------------------------------------------------ */
-enum rules_limit_what { LIMIT_CONNECTIONS, LIMIT_MESSAGES, LIMIT_RECIPIENTS, LIMIT_BYTES, LIMIT_UNKNOWN };
-#define RULES_NLIMITS	5
+enum rules_limit_what { LIMIT_CONNECTIONS, LIMIT_MESSAGES, LIMIT_RECIPIENTS, LIMIT_BYTES, LIMIT_UNKNOWN,
+	LIMIT_SPAM };
+#define RULES_NLIMITS	6
 enum rules_limit_per { PER_CLIENT, PER_NETWORK, PER_SENDER, PER_SENDER_DOMAIN, PER_RECIPIENT,
 	PER_RECIPIENT_DOMAIN, PER_HELO, PER_ALL };
 #define RULES_NPERS	8

@@ -6,8 +6,9 @@
  *	recipients	at each RCPT, whether it is accepted later or not
  *	bytes		at the end of the message: 452
  *	unknown		recipients that do not exist are counted when they have been refused
- *			(check_limits_unknown()); action `lockout', the default, puts the client off for
+ *			(check_limits_signal()); action `lockout', the default, puts the client off for
  *			limits.lockout_time, and the others apply to the RCPT that follows
+ *	spam		messages, counted and acted on in the same way once their content has been judged
  *
  * Of each `what' and `per' one row counts, that with the most special match; all that count must have
  * room, else nothing is counted. Rows in shadow mode are asked too, and told of, and refuse nobody.
@@ -62,6 +63,8 @@ what_text(enum rules_limit_what what)
 		return "too many recipients";
 	case LIMIT_UNKNOWN:
 		return "too many unknown recipients";
+	case LIMIT_SPAM:
+		return "too much spam";
 	}
 	return "too much";
 }
@@ -254,7 +257,8 @@ rates(struct limits_rows *a, struct verdict *out)
 
 	limits_rows_messages(a, t != NULL && t->counted);
 	limits_rows_recipients(a);
-	limits_rows_unknown(a, true);
+	limits_rows_signal(a, LIMIT_UNKNOWN, true);
+	limits_rows_signal(a, LIMIT_SPAM, true);
 	limits_rows_ask(a);
 	conclude(a, out);
 	if (out->action != VERDICT_PASS || v->dry)
@@ -294,7 +298,7 @@ at_eom(const struct check_view *v, struct verdict *out)
 	return 0;
 }
 
-/* --- recipients that do not exist ------------------------------------------------------------- */
+/* --- recipients that do not exist, and spam --------------------------------------------------- */
 
 /* One more for a row of clients that are locked out. True: this one is, from now on. */
 static bool
@@ -305,26 +309,27 @@ attacks(const struct limits_rows *a, const struct limits_ask *k)
 	struct verdict found = { .action = VERDICT_PASS }, ignored = { .action = VERDICT_PASS };
 
 	if (k->over)
-		check_defer(&found, 450, "4.7.0", "Error: too many errors", "a dictionary attack");
+		check_defer(&found, 450, "4.7.0", "Error: too many errors",
+		    r->what == LIMIT_SPAM ? "a source of spam" : "a dictionary attack");
 	host_rule(v, r->mode, r->name, &found, &ignored);
 	if (!k->over || r->mode != MODE_ENFORCE)
 		return false;
 	if (host_is_live(v))
-		return lock(a, r->per, LIMIT_UNKNOWN);
+		return lock(a, r->per, r->what);
 	if (v->host->would != NULL)
 		v->host->would(v->host->arg, &ignored);
 	return false;
 }
 
 bool
-check_limits_unknown(const struct check_view *v, char why[CHECK_RULE_SIZE])
+check_limits_signal(const struct check_view *v, enum rules_limit_what what, char why[CHECK_RULE_SIZE])
 {
 	struct limits_rows a;
 	bool is_locked = false;
 
 	if (v->dry || !limits_rows_init(&a, v))
 		return false;
-	limits_rows_unknown(&a, false);
+	limits_rows_signal(&a, what, false);
 	limits_rows_ask(&a);
 	/* Rows with another action have their say at the next RCPT. */
 	for (size_t i = 0; i < a.n; i++)

@@ -8,12 +8,13 @@
 
 #include <stdbool.h>
 
+#include "common/rules_screen.h"
 #include "milter/holdfast/check.h"
 
 /*
- * view->rcpt does not exist: whoever refused it. True: its client is locked out from now on, and why
- * names the row.
+ * LIMIT_UNKNOWN: view->rcpt does not exist, whoever refused it. LIMIT_SPAM: the message is spam, whoever found it.
+ * True: the client is locked out from now on, and why names the row.
  */
-bool	check_limits_unknown(const struct check_view *, char why[CHECK_RULE_SIZE]);
+bool	check_limits_signal(const struct check_view *, enum rules_limit_what, char why[CHECK_RULE_SIZE]);
 
 #endif

@@ -154,13 +154,32 @@ limits_rows_recipients(struct limits_rows *a)
 		add(a, LIMIT_RECIPIENTS, per, a->v->rcpt, 1, false);
 }
 
+/* What a whole message is or has: it counts for each of its recipients. */
+static void
+add_message(struct limits_rows *a, enum rules_limit_what what, uint64_t n)
+{
+	const struct check_view *v = a->v;
+
+	for (enum rules_limit_per per = 0; per < RULES_NPERS; per++) {
+		if (!is_of_recipient(per)) {
+			add(a, what, per, "", n, false);
+			continue;
+		}
+		for (size_t i = 0; i < v->nrcpts; i++)
+			add(a, what, per, v->rcpts[i], n, false);
+	}
+}
+
 void
-limits_rows_unknown(struct limits_rows *a, bool before)
+limits_rows_signal(struct limits_rows *a, enum rules_limit_what what, bool before)
 {
 	size_t n = a->n, kept = a->n;
 
-	for (enum rules_limit_per per = 0; per < RULES_NPERS; per++)
-		add(a, LIMIT_UNKNOWN, per, a->v->rcpt, 1, before);
+	if (what == LIMIT_SPAM && !before)
+		add_message(a, what, 1);
+	else
+		for (enum rules_limit_per per = 0; per < RULES_NPERS; per++)
+			add(a, what, per, a->v->rcpt, 1, before);
 	for (; n < a->n; n++) {
 		/* Those that lock out have done so; what has come counts, whatever the others say. */
 		if (before && a->ask[n].rule->action == LIMIT_LOCKOUT)
@@ -174,16 +193,7 @@ limits_rows_unknown(struct limits_rows *a, bool before)
 void
 limits_rows_bytes(struct limits_rows *a)
 {
-	const struct check_view *v = a->v;
-
-	for (enum rules_limit_per per = 0; per < RULES_NPERS; per++) {
-		if (!is_of_recipient(per)) {
-			add(a, LIMIT_BYTES, per, "", v->bytes, false);
-			continue;
-		}
-		for (size_t i = 0; i < v->nrcpts; i++)
-			add(a, LIMIT_BYTES, per, v->rcpts[i], v->bytes, false);
-	}
+	add_message(a, LIMIT_BYTES, a->v->bytes);
 }
 
 void

@@ -32,8 +32,8 @@ void	limits_rows_connection(struct limits_rows *);
 /* counted: as a message it has been, only what is of this recipient is new. */
 void	limits_rows_messages(struct limits_rows *, bool counted);
 void	limits_rows_recipients(struct limits_rows *);
-/* before: is there room for one more? Else one has come. */
-void	limits_rows_unknown(struct limits_rows *, bool before);
+/* LIMIT_UNKNOWN, LIMIT_SPAM. before: is there room for one more? Else one has come. */
+void	limits_rows_signal(struct limits_rows *, enum rules_limit_what, bool before);
 void	limits_rows_bytes(struct limits_rows *);
 /* Asks, and counts. */
 void	limits_rows_ask(struct limits_rows *);

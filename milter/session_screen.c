@@ -214,15 +214,27 @@ is_unknown(const struct verdict *v)
 	    strcmp(v->check, check_recipient.name) == 0;
 }
 
-/* Recipients that do not exist are what the limits count, whoever has refused them. */
+/*
+ * What its content made of it, be that a scanner's word, a header of an earlier milter's or a threshold; not its
+ * size, and not a fault.
+ */
+static bool
+is_spam(const struct verdict *v)
+{
+	if (v->check == NULL || strcmp(v->check, check_limits.name) == 0 || strcmp(v->check, check_size.name) == 0)
+		return false;
+	return v->action == VERDICT_TAG || v->action == VERDICT_QUARANTINE || v->action == VERDICT_REJECT;
+}
+
+/* Recipients that do not exist and spam are what the limits count, whoever has refused them. */
 static void
-tell_limits(struct screening *sc)
+tell_limits(struct screening *sc, enum rules_limit_what what)
 {
 	const struct session *s = sc->s;
 	char rule[CHECK_RULE_SIZE];
 	struct log_q q;
 
-	if (mode_of(sc, &check_limits) == MODE_OFF || !check_limits_unknown(&sc->view, rule))
+	if (mode_of(sc, &check_limits) == MODE_OFF || !check_limits_signal(&sc->view, what, rule))
 		return;
 	log_warn("trace=%s client=[%s] action=lockout seconds=%u rule=%s", s->txn.trace, s->addr,
 	    sc->policy->lockout_time, log_quote(&q, rule));
@@ -242,7 +254,7 @@ session_screen_rcpt(struct session *s, struct ruleset *rules, const struct rules
 	run(&sc, out, &hypothetical);
 	*skip = sc.skip;
 	if (is_unknown(all_shadow(&sc) ? &hypothetical : out))
-		tell_limits(&sc);
+		tell_limits(&sc, LIMIT_UNKNOWN);
 }
 
 void
@@ -256,7 +268,7 @@ session_screen_refused(struct session *s, struct ruleset *rules, const struct ru
 	sc.view.rcpt = address;
 	(void)mode_of(&sc, &check_lists);
 	sc.skip = check_lists_skip(&sc.view);
-	tell_limits(&sc);
+	tell_limits(&sc, LIMIT_UNKNOWN);
 }
 
 void
@@ -277,6 +289,8 @@ session_screen_eom(struct session *s, struct ruleset *rules, struct verdict *out
 		sc.headers.read = NULL;
 	}
 	run(&sc, out, &hypothetical);
+	if (is_spam(all_shadow(&sc) ? &hypothetical : out))
+		tell_limits(&sc, LIMIT_SPAM);
 }
 
 void

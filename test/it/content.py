@@ -75,6 +75,24 @@ def content(lab):
     same(holdfast.milter.log().count('takes too many steps'), 1, 'lines about it')
     arrived(7)
 
+    # --- a source of spam, by an earlier milter's word: counted from the start, and put off once that is enforced
+    holdfast.rule('add', 'limits', 'spam', 'client', '2/1h', '--match', '192.0.2.66', '--action', 'lockout')
+    for n, code in enumerate((550, 550, 550, 450), 1):
+        with smtp.stranger(mta.port, '192.0.2.66') as c:
+            r = c.mail('ann@sender.example', ['joe@plain.test'], with_header('X-Spam-Score', '20'))
+            same(r.code, code, f'message {n} of a source of spam: {r}')
+    check('action=lockout' in holdfast.milter.log() and 'rule="limits spam client 192.0.2.66"' in holdfast.milter.log(),
+          'the log names the row')
+    for n in range(13):
+        with smtp.stranger(mta.port, '192.0.2.77') as c:
+            r = c.mail('ann@sender.example', ['joe@plain.test'], with_header('X-Spam-Score', '20'))
+            same(r.code, 550, f'message {n}, its row in shadow mode: {r}')
+
+    def shadow():
+        return [(r['seen'], r['hit'], r['would']) for r in holdfast.json('rule', 'counters')
+                if r['name'] == 'limits spam client']
+    wait_until(lambda: shadow() == [(13, 0, 3)], 5, lambda: f'the row that comes in shadow mode: {shadow()}')
+
     # --- one message, one policy: the second comes by itself
     with smtp.Client(mta.port) as c:
         c.command('MAIL FROM:<ann@sender.example>')

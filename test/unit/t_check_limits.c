@@ -72,7 +72,24 @@ unknown(const char *address)
 
 	l->view.rcpt = address;
 	l->host.policy = ruleset_policy(l->set, address);
-	(void)check_limits_unknown(&l->view, rule);
+	(void)check_limits_signal(&l->view, LIMIT_UNKNOWN, rule);
+}
+
+/* A message for these two was found to be spam. True: the client is locked out. */
+static bool
+spam(void)
+{
+	static const char *const to[] = { "joe@example.test", "ann@example.test" };
+	char rule[CHECK_RULE_SIZE];
+	bool locked;
+
+	l->view.rcpt = "";
+	l->view.rcpts = to;
+	l->view.nrcpts = COUNT(to);
+	l->host.policy = ruleset_policy(l->set, to[0]);
+	locked = check_limits_signal(&l->view, LIMIT_SPAM, rule);
+	l->view.nrcpts = 0;
+	return locked;
 }
 
 /* --- each kind ------------------------------------------------------------------ */
@@ -352,6 +369,28 @@ test_unknown_defer(void **state)
 	end();
 }
 
+/* Once for the message, or once for each recipient where they are counted. */
+static void
+test_spam(void **state)
+{
+	(void)state;
+	begin(LIMIT("spam", "client", "2/1h", "lockout") LIMIT("spam", "recipient", "3/1h", "defer"));
+	assert_false(spam());
+	unknown("a@example.test");
+	unknown("b@example.test");
+	assert_int_equal(rcpt("joe@example.test"), 0);
+	assert_false(spam());
+	assert_int_equal(rcpt("joe@example.test"), 0);
+	assert_true(spam());
+	assert_int_equal(rcpt("eve@example.test"), 450);
+	assert_string_equal(last.rule, "limits lockout");
+	l->view.client_addr = "192.0.2.2";
+	assert_int_equal(rcpt("eve@example.test"), 0);
+	assert_int_equal(rcpt("ann@example.test"), 450);
+	assert_string_equal(last.text, "Error: too much spam from 192.0.2.2");
+	end();
+}
+
 /* Too many messages may lock out, too. */
 static void
 test_lockout_by_rate(void **state)
@@ -491,6 +530,7 @@ main(void)
 		cmocka_unit_test(test_lockout),
 		cmocka_unit_test(test_lockout_network),
 		cmocka_unit_test(test_unknown_defer),
+		cmocka_unit_test(test_spam),
 		cmocka_unit_test(test_lockout_by_rate),
 		cmocka_unit_test(test_delay),
 		cmocka_unit_test(test_shadow_row),

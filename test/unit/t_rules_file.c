@@ -191,7 +191,7 @@ test_changes(void **state)
 	before = content(t);
 	im = (struct rules_file_import){ .dry = true, .force = true };
 	EXPECT_OK(import(t, DEFAULT "domain a.test primaries=j\nmx_network ::7\n", &im, &why));
-	expect_changes(&im, 1, 3 + 1 + 1 + 2 + 4, 1);
+	expect_changes(&im, 1, 3 + 1 + 1 + 2 + 5, 1);
 	after = content(t);
 	assert_string_equal(after, before);
 	free(before);

@@ -154,7 +154,7 @@ test_upgrade_v2(void **state)
 	rulesdb_expect_text(t->path, "SELECT * FROM turn_network", "2001:db8::/32|theirs|");
 	/* what is new is as in a new file */
 	rulesdb_expect_text(t->path, "SELECT count(*) FROM list", "2|");
-	rulesdb_expect_text(t->path, "SELECT count(*) FROM limits", "4|");
+	rulesdb_expect_text(t->path, "SELECT count(*) FROM limits", "5|");
 	set = rulesdb_read(t);
 	assert_int_equal(ruleset_nentries(set), 2);
 	assert_int_equal(ruleset_settings(set)->turn_rate, 12);
