@@ -15,14 +15,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -190,46 +188,6 @@ lmtp_client_reply(struct lmtp_client *c, struct wire_reply *r, int64_t deadline,
 
 /* --- connecting ---------------------------------------------------------- */
 
-static int
-connect_unix(const char *path, int64_t deadline, char **why)
-{
-	struct sockaddr_un sun;
-	int fd;
-
-	memset(&sun, 0, sizeof(sun));
-	sun.sun_family = AF_UNIX;
-	if (strlen(path) >= sizeof(sun.sun_path)) {
-		*why = xasprintf("%s: path too long for a socket", path);
-		return -1;
-	}
-	memcpy(sun.sun_path, path, strlen(path) + 1);
-	if ((fd = dial((const struct sockaddr *)&sun, sizeof(sun), deadline)) == -1)
-		*why = xasprintf("%s: %s", path, strerror(errno));
-	return fd;
-}
-
-static int
-connect_inet(const struct endpoint *e, int64_t deadline, char **why)
-{
-	struct addrinfo hints, *list = NULL, *ai;
-	char port[8];
-	int error, fd = -1;
-
-	memset(&hints, 0, sizeof(hints));
-	hints.ai_socktype = SOCK_STREAM;
-	(void)snprintf(port, sizeof(port), "%u", (unsigned)e->port);
-	if ((error = getaddrinfo(e->host, port, &hints, &list)) != 0) {
-		*why = xasprintf("%s: %s", e->host, gai_strerror(error));
-		return -1;
-	}
-	for (ai = list; ai != NULL && fd == -1; ai = ai->ai_next)
-		fd = dial(ai->ai_addr, ai->ai_addrlen, deadline);
-	if (fd == -1)
-		*why = xasprintf("%s:%s: %s", e->host, port, strerror(errno));
-	freeaddrinfo(list);
-	return fd;
-}
-
 /* The server's extensions, a line each after the greeting. */
 static unsigned
 extensions(const struct wire_reply *r)
@@ -289,9 +247,8 @@ static struct lmtp_client *
 client_open(const struct endpoint *e, const char *hostname, int64_t deadline, char **why)
 {
 	struct lmtp_client *c;
-	int fd;
+	int fd = dial_endpoint(e, deadline, why);
 
-	fd = e->path != NULL ? connect_unix(e->path, deadline, why) : connect_inet(e, deadline, why);
 	if (fd == -1)
 		return NULL;
 	c = xcalloc(1, sizeof(*c));

@@ -2,7 +2,7 @@
  * scan_io.c -- a connection to a scanner: bytes out, one answer in, a deadline for all of it.
  *
  * The socket does not block; every wait is a poll() until the deadline. A name is resolved by the
- * system each time, which has time limits of its own: an address is better.
+ * system each time.
  *
  * A scanner that answers before it has everything has made up its mind ("size limit exceeded"), so
  * sending stops and its answer is read.
@@ -12,12 +12,11 @@
 #include "milter/scan_io.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -26,60 +25,22 @@
 
 /* --- connecting ---------------------------------------------------------------- */
 
-static int
-open_unix(struct scan_io *io, const char *path)
-{
-	struct sockaddr_un sun;
-
-	memset(&sun, 0, sizeof(sun));
-	sun.sun_family = AF_UNIX;
-	if (strlen(path) >= sizeof(sun.sun_path))
-		return scan_fault(io->result, "%s: path too long for a socket", path);
-	memcpy(sun.sun_path, path, strlen(path) + 1);
-	io->fd = dial((const struct sockaddr *)&sun, sizeof(sun), io->deadline);
-	return io->fd != -1 ? 0 : scan_fault(io->result, "%s: %s", path, strerror(errno));
-}
-
-static int
-open_inet(struct scan_io *io, const struct endpoint *e)
-{
-	struct addrinfo hints, *list = NULL;
-	char port[8];
-	int error;
-
-	memset(&hints, 0, sizeof(hints));
-	hints.ai_socktype = SOCK_STREAM;
-	hints.ai_flags = AI_NUMERICSERV;
-	(void)snprintf(port, sizeof(port), "%u", (unsigned)e->port);
-	if ((error = getaddrinfo(e->host, port, &hints, &list)) != 0)
-		return scan_fault(io->result, "%s: %s", e->host, gai_strerror(error));
-	errno = 0;
-	for (struct addrinfo *ai = list; ai != NULL && io->fd == -1; ai = ai->ai_next) {
-		int64_t limit = clock_mono_ms() + SCAN_CONNECT_MS;
-
-		io->fd = dial(ai->ai_addr, ai->ai_addrlen,
-		    limit < io->deadline ? limit : io->deadline);
-	}
-	error = errno;
-	freeaddrinfo(list);
-	return io->fd != -1 ? 0 : scan_fault(io->result, "%s:%s: %s", e->host, port, strerror(error));
-}
-
 int
 scan_io_open(struct scan_io *io, const char *server, int64_t deadline, struct scan_result *r)
 {
 	struct endpoint e;
-	const char *why;
-	int rc;
+	const char *bad;
+	char *why = NULL;
 
 	*io = (struct scan_io){ .fd = -1, .deadline = deadline, .result = r };
-	if (strncmp(server, "unix:", 5) == 0)
-		return open_unix(io, server + 5);
-	if (endpoint_parse_hostport(server, 0, &e, &why) == -1)
-		return scan_fault(r, "%s: %s", server, why);
-	rc = open_inet(io, &e);
+	if ((strncmp(server, "unix:", 5) == 0 ? endpoint_parse_milter(server, &e, &bad) :
+	    endpoint_parse_hostport(server, 0, &e, &bad)) == -1)
+		return scan_fault(r, "%s: %s", server, bad);
+	if ((io->fd = dial_endpoint(&e, deadline, &why)) == -1)
+		(void)scan_fault(r, "%s", why);
+	free(why);
 	endpoint_clear(&e);
-	return rc;
+	return io->fd == -1 ? -1 : 0;
 }
 
 void

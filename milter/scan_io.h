@@ -12,7 +12,6 @@
 #include "common/buf.h"
 #include "milter/scan.h"
 
-#define SCAN_CONNECT_MS	5000	/* to one address */
 #define SCAN_PIECE	(64u * 1024)	/* of a message at a time */
 
 struct scan_io {

@@ -18,7 +18,7 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
-#include "milter/scan_io.h"
+#include "milter/dial.h"
 
 #define RCPT_HEADERS_MAX	50	/* rspamd reads a limited header; it wants some, not all */
 #define HEADER_VALUE_MAX	512
@@ -168,7 +168,7 @@ set_options(CURL *curl, struct exchange *x, const char *url, const struct curl_s
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(CURLOPT_CONNECTTIMEOUT_MS, ms < SCAN_CONNECT_MS ? ms : (long)SCAN_CONNECT_MS);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, ms < DIAL_ADDRESS_MS ? ms : (long)DIAL_ADDRESS_MS);
 	SET(CURLOPT_TIMEOUT_MS, ms);
 	SET(CURLOPT_HTTPHEADER, list);
 	SET(CURLOPT_POST, 1L);
