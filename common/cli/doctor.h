@@ -3,7 +3,7 @@
  *
  * A check looks at one thing and says what it found: any number of verdicts, each
  * with what mends it. It runs in a process of its own, so that one that hangs costs its
- * time and no other's; it changes nothing. doctor.c has the table.
+ * time and no other's; it changes nothing. doctor_table.c has the table.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -62,6 +62,7 @@ struct doctor_check {
 
 extern const struct doctor_check doctor_checks[];	/* .name NULL ends */
 
+/* --- doctor_say.c --------------------------------------------------------- */
 /* A verdict. fix: the command that mends it, or NULL. */
 void	doctor_say(struct doctor *, enum doctor_status, const char *fix, const char *, ...)
 	    __attribute__((format(printf, 4, 5)));

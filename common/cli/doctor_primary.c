@@ -338,16 +338,19 @@ find_targets(struct doctor *d, struct target at[HOSTS_MAX], char **why)
 {
 	const struct rules_route *r = &d->domain->route;
 	struct doctor_mx mx[DOCTOR_MX_MAX];
-	size_t n = 0;
+	size_t n = 0, all = r->kind == ROUTE_HOSTS ? r->primary.n : 0;
 	int found;
 
-	for (size_t i = 0; r->kind == ROUTE_HOSTS && i < r->primary.n && n < HOSTS_MAX; i++)
-		at[n++] = (struct target){ xstrdup(r->primary.v[i].host), r->primary.v[i].port };
+	for (; n < all && n < HOSTS_MAX; n++)
+		at[n] = (struct target){ xstrdup(r->primary.v[n].host), r->primary.v[n].port };
 	if (r->kind == ROUTE_MX) {
 		found = doctor_mx(d, r->mx[0] != '\0' ? r->mx : d->domain->name, mx, why);
-		for (int i = 0; i < found && !mx[i].us && n < HOSTS_MAX; i++)
-			at[n++] = (struct target){ xstrdup(mx[i].host), r->mx_port };
+		for (int i = 0; i < found && !mx[i].us; i++, all++)
+			if (n < HOSTS_MAX)
+				at[n++] = (struct target){ xstrdup(mx[i].host), r->mx_port };
 	}
+	if (all > n)
+		doctor_say(d, DOCTOR_SKIP, NULL, "the first %zu of its %zu hosts are looked at", n, all);
 	return n;
 }
 

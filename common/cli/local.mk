@@ -24,6 +24,7 @@ libcli_a_SOURCES += common/cli/file.c common/cli/file.h common/cli/plan.c common
 libcli_a_SOURCES += common/cli/drill.c common/cli/drill.h common/cli/drill_queue.c common/cli/drill_send.c
 libcli_a_SOURCES += common/cli/doctor.c common/cli/doctor.h common/cli/doctor_cert.c common/cli/doctor_cert.h \
 	common/cli/doctor_disk.c common/cli/doctor_dns.c common/cli/doctor_dns.h common/cli/doctor_facts.c \
+	common/cli/doctor_jobs.c common/cli/doctor_jobs.h common/cli/doctor_say.c \
 	common/cli/doctor_mta.c common/cli/doctor_mx.c common/cli/doctor_name.c common/cli/doctor_own.c \
 	common/cli/doctor_own.h common/cli/doctor_primary.c \
 	common/cli/doctor_relay.c common/cli/doctor_self.c common/cli/doctor_sockets.c common/cli/doctor_state.c \
