@@ -426,6 +426,6 @@ def doctor(lab):
     left = [v for v in verdicts if v['check'] == 'mx' and 'were not looked at' in v['text']]
     same([v['status'] for v in left], ['warn'], 'mx of more domains than there is time for')
     check('--domain NAME' in left[0]['fix'], left[0]['fix'])
-    seen = sum(v['check'] == 'mx' and v['domain'] != '' for v in verdicts)
+    seen = len({v['domain'] for v in verdicts if v['check'] == 'mx' and v['domain'] != ''})
     same(left[0]['text'].split(' were')[0], f'{1 + 8 + many - seen} of {1 + 8 + many} domains', 'how many are left out')
     lab.say(f'{len(verdicts)} verdicts with dead primaries and a dead DNS in {took:.1f} s')
