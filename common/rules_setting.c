@@ -128,7 +128,7 @@ const struct rules_setting rules_settings_all[] = {
 	{ POLICY("spf.header", spf_header), SETTING_YESNO, "yes", 0, 0, "",
 	  "add an Authentication-Results: header with the result" },
 	MODE("dnsbl", CHECK_DNSBL, "enforce", "DNS lists (kind `dnsbl')"),
-	{ POLICY("dnsbl.wait", dnsbl_wait), SETTING_TIME, "2s", 1, 8, "",
+	{ POLICY("dnsbl.wait", dnsbl_wait), SETTING_TIME, "2s", 1, 3, "",
 	  "from the connection on, for the lists' answers" },
 	{ POLICY("dnsbl.pause", dnsbl_pause), SETTING_TIME, "10m", 1, DAY, "",
 	  "that a zone is left alone which does not answer, or answers with errors" },
