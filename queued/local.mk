@@ -62,7 +62,8 @@ libqueue_a_SOURCES += queued/bounce_rate.c queued/bounce_rate.h queued/deliver_a
 
 # turn
 libqueue_a_SOURCES += queued/deliver_turn.c queued/turn_auth.c queued/turn_command.c \
-	queued/turn_conn.c queued/turn_conn.h queued/turn_ops.c queued/turn_rate.c queued/turn_rate.h queued/turn_sasl.c queued/turn_sasl.h \
+	queued/turn_bytes.c queued/turn_conn.c queued/turn_conn.h queued/turn_conn_private.h \
+	queued/turn_ops.c queued/turn_rate.c queued/turn_rate.h queued/turn_sasl.c queued/turn_sasl.h \
 	queued/turn_server.c queued/turn_server.h queued/turn_session.c queued/turn_session.h \
 	queued/turn_state.h queued/turn_users.c queued/turn_users.h
 

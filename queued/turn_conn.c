@@ -18,13 +18,11 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "queued/turn_conn.h"
+#include "queued/turn_conn_private.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,32 +36,6 @@
 #include "queued/store.h"
 
 #define TLS_FIRST_BYTE	0x16	/* of a ClientHello: a handshake record */
-#define READ_SIZE	2048u
-
-enum turn_phase { GREET, HANDSHAKE, TALK, LINGER, TURNED };
-
-struct turn_conn {
-	struct turn_hub		*hub;
-	struct turn_conn	*next, **link;
-	int			 fd;
-	struct sockaddr_storage	 addr;
-	struct turn_peer	 peer;
-	char			 client[INET6_ADDRSTRLEN];
-	char			*id;
-	enum turn_phase		 phase;
-	struct turn_session	*session;
-	struct tls_conn		*tls;
-	bool			 at_once;	/* TLS came before the greeting */
-	bool			 eof;		/* the client sends no more */
-	bool			 dead;		/* the socket is of no use */
-	bool			 waiting;	/* the timer runs, or the store counts */
-	struct buf		 in;		/* read, not yet used */
-	struct event		 readable, writable, timer;
-	int64_t			 started, progress;	/* mono ms; progress: the last answer */
-	int64_t			 stuck;		/* replies are unsent since; 0: none are */
-};
-
-static void	talk(struct turn_conn *);
 
 /* --- questions ----------------------------------------------------------- */
 
@@ -113,175 +85,6 @@ turn_conn_count(const struct turn_hub *hub, const struct turn_peer *peer)
 	return n;
 }
 
-/* --- bytes --------------------------------------------------------------- */
-
-static void
-watch(struct event *ev, bool wanted)
-{
-	if (wanted != (event_pending(ev, EV_READ | EV_WRITE, NULL) != 0))
-		(void)(wanted ? event_add(ev, NULL) : event_del(ev));
-}
-
-/* >0 bytes moved, 0 none now; sets eof or dead. */
-static size_t
-receive_some(struct turn_conn *c, char *to, size_t room)
-{
-	size_t moved = 0;
-	ssize_t n;
-
-	if (c->tls != NULL) {
-		switch (tls_read(c->tls, to, room, &moved)) {
-		case TLS_DONE:
-			return moved;
-		case TLS_WANT_READ:
-		case TLS_WANT_WRITE:
-			return 0;
-		case TLS_EOF:
-			c->eof = true;
-			return 0;
-		case TLS_FAILED:
-			c->dead = true;
-			return 0;
-		}
-	}
-	n = recv(c->fd, to, room, MSG_DONTWAIT);
-	if (n == 0)
-		c->eof = true;
-	else if (n == -1 && errno != EAGAIN && errno != EINTR)
-		c->dead = true;
-	return n > 0 ? (size_t)n : 0;
-}
-
-/* All that is there and has room: what OpenSSL keeps, poll() would not show. */
-static void
-receive(struct turn_conn *c)
-{
-	size_t n;
-
-	while (!c->eof && !c->dead && c->in.len < TURN_INPUT_MAX &&
-	    turn_session_wants(c->session) == TURN_WANTS_COMMAND) {
-		buf_reserve(&c->in, READ_SIZE);
-		n = receive_some(c, c->in.data + c->in.len, READ_SIZE);
-		c->in.len += n;
-		if (n == 0)
-			return;
-	}
-}
-
-static size_t
-feed(struct turn_conn *c)
-{
-	const struct buf *out = turn_session_output(c->session);
-	size_t said = out->len, used;
-
-	if (c->in.len == 0)
-		return 0;
-	used = turn_session_input(c->session, c->in.data, c->in.len);
-	buf_drop(&c->in, used);
-	if (c->in.len == 0)
-		buf_free(&c->in);
-	if (out->len > said)
-		c->progress = clock_mono_ms();
-	return used;
-}
-
-/* Bytes taken; 0 none now; sets dead. */
-static size_t
-send_some(struct turn_conn *c, const struct buf *out)
-{
-	size_t moved = 0;
-	ssize_t n;
-
-	if (c->tls != NULL) {
-		switch (tls_write(c->tls, out->data, out->len, &moved)) {
-		case TLS_DONE:
-			return moved;
-		case TLS_WANT_READ:
-		case TLS_WANT_WRITE:
-			return 0;
-		case TLS_EOF:
-		case TLS_FAILED:
-			c->dead = true;
-			return 0;
-		}
-	}
-	n = send(c->fd, out->data, out->len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (n == -1 && errno != EAGAIN && errno != EINTR)
-		c->dead = true;
-	return n > 0 ? (size_t)n : 0;
-}
-
-static void
-flush(struct turn_conn *c)
-{
-	struct buf *out = turn_session_output(c->session);
-	size_t n;
-
-	while (out->len > 0 && !c->dead) {
-		n = send_some(c, out);
-		buf_drop(out, n);
-		if (n > 0 || c->stuck == 0)
-			c->stuck = clock_mono_ms();
-		if (n == 0)
-			break;
-	}
-	if (out->len == 0)
-		c->stuck = 0;
-}
-
-/* --- TLS ----------------------------------------------------------------- */
-
-static void
-encrypted(struct turn_conn *c)
-{
-	c->phase = TALK;
-	c->progress = clock_mono_ms();
-	if (c->at_once)
-		turn_session_greet(c->session, true);
-	else
-		turn_session_tls(c->session);
-	talk(c);
-}
-
-static void
-handshake(struct turn_conn *c)
-{
-	struct log_q q;
-
-	switch (tls_handshake(c->tls)) {
-	case TLS_DONE:
-		encrypted(c);
-		return;
-	case TLS_WANT_READ:
-		watch(&c->readable, true);
-		watch(&c->writable, false);
-		return;
-	case TLS_WANT_WRITE:
-		watch(&c->readable, false);
-		watch(&c->writable, true);
-		return;
-	case TLS_EOF:
-	case TLS_FAILED:
-		break;
-	}
-	log_info("%s: turn client=%s, TLS handshake failed, reason=%s", c->id, c->client,
-	    log_quote(&q, tls_why(c->tls)));
-	turn_conn_free(&c);
-}
-
-static void
-begin_tls(struct turn_conn *c)
-{
-	c->phase = HANDSHAKE;
-	c->progress = clock_mono_ms();
-	c->tls = c->hub->tls != NULL ? tls_conn_accept(c->hub->tls, c->fd) : NULL;
-	if (c->tls == NULL) {
-		turn_conn_free(&c);
-		return;
-	}
-	handshake(c);
-}
-
 /* --- waits --------------------------------------------------------------- */
 
 static int
@@ -306,7 +109,7 @@ counted(void *arg, enum store_result result, const struct store_domain *v, size_
 		messages += found != NULL ? found->messages : 0;
 	}
 	turn_session_counted(c->session, result == STORE_OK, messages);
-	talk(c);
+	turn_conn_talk(c);
 }
 
 static void
@@ -315,7 +118,7 @@ greet(struct turn_conn *c)
 	(void)event_del(&c->timer);
 	c->phase = TALK;
 	turn_session_greet(c->session, false);
-	talk(c);
+	turn_conn_talk(c);
 }
 
 static void
@@ -333,7 +136,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	case TURN_WANTS_PAUSE:
 		c->waiting = false;
 		turn_session_resume(c->session);
-		talk(c);
+		turn_conn_talk(c);
 		break;
 	case TURN_WANTS_COUNT:
 		store_domains(c->hub->store, counted, c);
@@ -417,8 +220,8 @@ linger(struct turn_conn *c)
 	c->progress = clock_mono_ms();
 	(void)shutdown(c->fd, SHUT_WR);
 	buf_free(&c->in);
-	watch(&c->readable, true);
-	watch(&c->writable, false);
+	turn_conn_watch(&c->readable, true);
+	turn_conn_watch(&c->writable, false);
 }
 
 /* Decides what is waited for. c may be gone afterwards. */
@@ -432,8 +235,8 @@ settle(struct turn_conn *c)
 		turn_conn_free(&c);
 		return;
 	}
-	watch(&c->writable, unsent);
-	watch(&c->readable, wants == TURN_WANTS_COMMAND && !c->eof && c->in.len < TURN_INPUT_MAX);
+	turn_conn_watch(&c->writable, unsent);
+	turn_conn_watch(&c->readable, wants == TURN_WANTS_COMMAND && !c->eof && c->in.len < TURN_INPUT_MAX);
 	switch (wants) {
 	case TURN_WANTS_COMMAND:
 		if (c->eof && !unsent)
@@ -441,7 +244,7 @@ settle(struct turn_conn *c)
 		break;
 	case TURN_WANTS_TLS:
 		if (!unsent)
-			begin_tls(c);
+			turn_conn_begin_tls(c);
 		break;
 	case TURN_WANTS_PAUSE:
 	case TURN_WANTS_COUNT:
@@ -461,14 +264,31 @@ settle(struct turn_conn *c)
 	}
 }
 
-static void
-talk(struct turn_conn *c)
+static size_t
+feed(struct turn_conn *c)
+{
+	const struct buf *out = turn_session_output(c->session);
+	size_t said = out->len, used;
+
+	if (c->in.len == 0)
+		return 0;
+	used = turn_session_input(c->session, c->in.data, c->in.len);
+	buf_drop(&c->in, used);
+	if (c->in.len == 0)
+		buf_free(&c->in);
+	if (out->len > said)
+		c->progress = clock_mono_ms();
+	return used;
+}
+
+void
+turn_conn_talk(struct turn_conn *c)
 {
 	do {
-		flush(c);
-		receive(c);
+		turn_conn_flush(c);
+		turn_conn_receive(c);
 	} while (feed(c) > 0);
-	flush(c);
+	turn_conn_flush(c);
 	settle(c);
 }
 
@@ -486,7 +306,7 @@ first_byte(struct turn_conn *c)
 		turn_conn_free(&c);
 	} else if (byte == TLS_FIRST_BYTE) {
 		c->at_once = true;
-		begin_tls(c);
+		turn_conn_begin_tls(c);
 	} else {
 		greet(c);
 	}
@@ -496,7 +316,7 @@ first_byte(struct turn_conn *c)
 static void
 swallow(struct turn_conn *c)
 {
-	char waste[READ_SIZE];
+	char waste[TURN_READ_SIZE];
 	ssize_t n = recv(c->fd, waste, sizeof(waste), MSG_DONTWAIT);
 
 	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
@@ -515,10 +335,10 @@ on_event(evutil_socket_t fd, short what, void *arg)
 		first_byte(c);
 		break;
 	case HANDSHAKE:
-		handshake(c);
+		turn_conn_handshake(c);
 		break;
 	case TALK:
-		talk(c);
+		turn_conn_talk(c);
 		break;
 	case LINGER:
 		swallow(c);
@@ -573,7 +393,7 @@ turn_conn_new(struct turn_hub *hub, int fd, const struct sockaddr_storage *addr)
 		greet(c);
 		return;
 	}
-	watch(&c->readable, true);
+	turn_conn_watch(&c->readable, true);
 	wait_ms(c, TURN_GREET_MS);
 }
 
@@ -643,7 +463,7 @@ turn_conn_sweep(struct turn_hub *hub, int64_t now)
 			log_info("%s: turn client=%s, closing: %s", c->id, c->client, why);
 		if (c->phase == TALK && c->stuck == 0) {
 			turn_session_timeout(c->session);
-			talk(c);
+			turn_conn_talk(c);
 		} else {
 			turn_conn_free(&c);
 		}
@@ -661,7 +481,7 @@ turn_conn_shutdown(struct turn_hub *hub)
 			continue;
 		if (c->phase == TALK) {
 			turn_session_shutdown(c->session);
-			flush(c);
+			turn_conn_flush(c);
 		}
 		turn_conn_free(&c);
 	}
