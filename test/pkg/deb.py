@@ -345,7 +345,7 @@ class Test:
     # --- all of it ---------------------------------------------------------------------
     def run(self):
         steps = ['install', 'setup', 'outage', 'upgrade', 'remove', 'purge_refused', 'again']
-        steps += ['purge_told', 'autopkgtest'] if self.mta == 'postfix' else ['purge_empty']
+        steps += ['purge_told' if self.mta == 'postfix' else 'purge_empty', 'autopkgtest']
         if self.args.rpm:
             steps = ['install', 'setup', 'outage', 'remove']
         for name in steps:
