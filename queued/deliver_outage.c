@@ -72,6 +72,19 @@ put(struct deliver_dest *dest)
 	store_put_outage(dest->d->store, &row);
 }
 
+static void
+outage_clear(struct deliver_outage *o)
+{
+	free(o->reason);
+	memset(o, 0, sizeof(*o));
+}
+
+static bool
+goes_on(const struct deliver_outage *o)
+{
+	return o->from != 0 && !o->over;
+}
+
 /* --- how many wait ------------------------------------------------------- */
 
 static void
@@ -96,6 +109,8 @@ tell_count(struct deliver_dest *dest, bool known)
 		dest->outage.messages = dest->messages;
 		put(dest);
 	}
+	if (dest->outage.over)
+		outage_clear(&dest->outage);
 }
 
 static void
@@ -134,19 +149,12 @@ count(struct deliver_dest *dest)
 
 /* --- an outage ----------------------------------------------------------- */
 
-static void
-outage_clear(struct deliver_outage *o)
-{
-	free(o->reason);
-	memset(o, 0, sizeof(*o));
-}
-
 void
 deliver_outage_began(struct deliver_dest *dest)
 {
 	struct deliver_outage *o = &dest->outage;
 
-	if (o->from != 0 && o->first_delivery == 0) {
+	if (goes_on(o) && o->first_delivery == 0) {
 		o->until = 0;			/* it goes on */
 	} else {
 		outage_clear(o);
@@ -163,7 +171,7 @@ void
 deliver_outage_answered(struct deliver_dest *dest)
 {
 	deliver_remember(dest);
-	if (dest->outage.from == 0 || dest->outage.until != 0)
+	if (!goes_on(&dest->outage) || dest->outage.until != 0)
 		return;
 	dest->outage.until = clock_wall();
 	put(dest);
@@ -175,7 +183,7 @@ deliver_outage_delivered(struct deliver_dest *dest)
 {
 	struct deliver_outage *o = &dest->outage;
 
-	if (o->from == 0 || o->until == 0)
+	if (!goes_on(o) || o->until == 0)
 		return;
 	o->delivered++;
 	if (o->first_delivery != 0)
@@ -188,7 +196,7 @@ void
 deliver_outage_held(struct deliver_dest *dest)
 {
 	deliver_remember(dest);
-	if (dest->outage.from == 0 || dest->outage.held)
+	if (!goes_on(&dest->outage) || dest->outage.held)
 		return;
 	dest->outage.held = true;
 	put(dest);
@@ -200,13 +208,16 @@ deliver_outage_drained(struct deliver_dest *dest)
 	struct deliver_outage *o = &dest->outage;
 
 	deliver_remember(dest);
-	if (o->from == 0)
+	if (!goes_on(o))
 		return;
 	if (o->until == 0)
 		o->until = clock_wall();
 	o->drained = clock_wall();
 	put(dest);
-	outage_clear(o);
+	if (dest->count)
+		o->over = true;
+	else
+		outage_clear(o);
 }
 
 void

@@ -111,6 +111,7 @@ struct deliver_outage {
 	uint64_t		 messages, delivered;
 	bool			 held;
 	bool			 seen;		/* the store's newest row was taken */
+	bool			 over;		/* drained: here only until the store has counted `messages' */
 	char			*reason;
 };
 

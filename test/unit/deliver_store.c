@@ -198,7 +198,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		list = a->next;
 		a->next = NULL;
 		if ((a->kind == A_SETTLE && s->hold_settles) ||
-		    (a->kind == A_LEASE && s->hold_leases)) {
+		    (a->kind == A_LEASE && s->hold_leases) || (a->kind == A_DOMAINS && s->hold_counts)) {
 			*s->tail = a;
 			s->tail = &a->next;
 			continue;

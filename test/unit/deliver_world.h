@@ -46,6 +46,7 @@ struct store {
 	size_t			 nheld;
 	bool			 hold_settles;	/* no settle call-backs while set */
 	bool			 hold_leases;	/* nor answers to leases */
+	bool			 hold_counts;	/* nor to what waits */
 	bool			 fail_lease, fail_body;
 	unsigned		 leases, settles, changes, waiting;
 	int64_t			 shifted;

@@ -117,6 +117,32 @@ test_outage(void **state)
 	assert_int_equal(2, w->store.puts);
 }
 
+/* The store counts later than the primary takes all that is due: the row gets its number, nothing else happens. */
+static void
+test_counted_late(void **state)
+{
+	struct world *w = *state;
+	const struct store_outage *o = &w->store.outage[0];
+
+	many(w, 3);
+	world_start(w);
+	world_run(w, outage_noted);
+	w->store.hold_counts = true;
+	primary_up(&w->primary);
+	deliver_flush(w->d, NULL);
+	world_run(w, drained);
+	(void)world_mail(w, "x.test", "later", "Subject: x\r\n\r\nhello\r\n");
+	w->store.outage[0].messages = 99;
+	w->store.hold_counts = false;
+	deliver_kick(w->d, "x.test");
+	world_run_ms(w, 50);
+	assert_int_equal(1, o->messages);
+	assert_int_equal(3, o->delivered);
+	assert_true(o->drained != 0);
+	assert_int_equal(1, w->store.noutage);
+	assert_int_equal(DEST_UP, info(w).state);
+}
+
 /* Killed in the middle of an outage: down since the same second, probed at once, the same row. */
 static void
 test_restart_down(void **state)
@@ -260,6 +286,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_outage),
+		T(test_counted_late),
 		T(test_restart_down),
 		T(test_restart_held),
 		T(test_restart_draining),
