@@ -17,21 +17,21 @@
 
 static const char *const fields[RULES_NFIELDS] = { "client", "client_name", "helo", "sender",
 	"sender_domain", "recipient" };
-static const char *const limit_whats[RULES_NLIMITS] = { "connections", "messages", "recipients", "bytes",
-	"unknown", "spam" };
-static const char *const limit_pers[RULES_NPERS] = { "client", "network", "sender", "sender_domain",
-	"recipient", "recipient_domain", "helo", "all" };
+const char *const rules_limit_whats[RULES_NLIMITS + 1] = { "connections", "messages", "recipients", "bytes",
+	"unknown", "spam", NULL };
+const char *const rules_limit_pers[RULES_NPERS + 1] = { "client", "network", "sender", "sender_domain",
+	"recipient", "recipient_domain", "helo", "all", NULL };
 
 const char *
 rules_limit_what_name(enum rules_limit_what what)
 {
-	return limit_whats[what];
+	return rules_limit_whats[what];
 }
 
 const char *
 rules_limit_per_name(enum rules_limit_per per)
 {
-	return limit_pers[per];
+	return rules_limit_pers[per];
 }
 
 /* The place of a canonical word; the first one if there is none. */
@@ -136,8 +136,8 @@ rules_add_limits(struct ruleset *set, char *const *v, char **why)
 	if (mode == MODE_OFF)
 		return 0;
 	l = GROW(set->limit, set->nlimits);
-	l->what = (enum rules_limit_what)PLACE(v[0], limit_whats);
-	l->per = (enum rules_limit_per)PLACE(v[1], limit_pers);
+	l->what = (enum rules_limit_what)place(v[0], rules_limit_whats, RULES_NLIMITS);
+	l->per = (enum rules_limit_per)place(v[1], rules_limit_pers, RULES_NPERS);
 	l->match = xstrdup(v[2]);
 	rules_parse_rate(v[3], v[4], l);
 	l->action = (enum rules_limit_action)PLACE(v[5], actions);

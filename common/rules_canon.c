@@ -232,14 +232,11 @@ limit_match(const char *per, char **value, char **why)
 int
 rules_canon_limits(char **v, char **why)
 {
-	static const char *const whats[] = { "connections", "messages", "recipients", "bytes", "unknown",
-		"spam", NULL };
-	static const char *const pers[] = { "client", "network", "sender", "sender_domain", "recipient",
-		"recipient_domain", "helo", "all", NULL };
 	static const char *const actions[] = { "defer", "reject", "delay", "lockout", NULL };
 	char *reason = NULL;
 
-	if (one_of("what", v[0], whats, why) == -1 || one_of("per", v[1], pers, why) == -1 ||
+	if (one_of("what", v[0], rules_limit_whats, why) == -1 ||
+	    one_of("per", v[1], rules_limit_pers, why) == -1 ||
 	    limit_match(v[1], &v[2], why) == -1 || one_of("action", v[5], actions, why) == -1 ||
 	    mode(v[6], why) == -1)
 		return -1;

@@ -98,6 +98,8 @@ size_t	ruleset_limit_rows(const struct ruleset *, enum rules_limit_what, enum ru
 	    const char *value, const struct rules_limit *out[2]);
 /* Is there any row for it? */
 bool	ruleset_limits(const struct ruleset *, enum rules_limit_what, enum rules_limit_per);
+/* Their names in this order, and NULL. */
+extern const char *const rules_limit_whats[RULES_NLIMITS + 1], *const rules_limit_pers[RULES_NPERS + 1];
 const char *rules_limit_what_name(enum rules_limit_what);
 const char *rules_limit_per_name(enum rules_limit_per);
 

@@ -42,13 +42,12 @@ deliver_due(struct deliver_domain *dom, int64_t wall)
 void
 deliver_clock_look(struct deliver *d)
 {
-	int64_t offset = clock_offset_ms(), delta = clock_jump(offset - d->offset);
+	int64_t delta = store_lag(d->store);
 	struct deliver_domain *dom;
 	struct deliver_dest *dest;
 
 	if (delta == 0)
 		return;
-	d->offset = offset;
 	log_warn("the clock was set by %" PRId64 " s: due times move with it", delta);
 	d->clock_set = clock_mono_ms();
 	store_shift_clock(d->store, delta);
@@ -189,7 +188,6 @@ deliver_clock_start(struct deliver *d)
 {
 	static const struct timeval every = { DELIVER_SWEEP, 0 };
 
-	d->offset = clock_offset_ms();
 	d->wake = evtimer_new(d->base, on_wake, d);
 	d->sweeper = event_new(d->base, -1, EV_PERSIST, on_sweep, d);
 	if (d->wake == NULL || d->sweeper == NULL || event_add(d->sweeper, &every) == -1)

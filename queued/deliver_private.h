@@ -247,7 +247,6 @@ struct deliver {
 
 	struct event		*wake, *sweeper, *reaper;
 	int64_t			 wake_at;	/* wall s; 0 unarmed */
-	int64_t			 offset;	/* wall - mono, ms */
 	int64_t			 clock_set;	/* mono ms: it jumped; 0 never */
 	int64_t			 started;	/* wall s */
 	bool			 counting;	/* the store is counting what waits */

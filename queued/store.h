@@ -190,6 +190,11 @@ void	store_domains(struct store *, store_domains_cb *, void *arg);
  * but after the jump (as clock_jump() has it) is stored and answered as if this had been said in time.
  */
 void	store_shift_clock(struct store *, int64_t delta);
+/*
+ * Seconds that the wall clock was set by and store_shift_clock() has not been told of yet: what is
+ * stored meanwhile will move by as much, so it is that much less. Nearly always 0; one figure for one jump.
+ */
+int64_t	store_lag(struct store *);
 
 /* A few words to remember beside mail, e.g. the day of the last digest. value NULL: forget them. Copied;
  * written in the next batch. The callback gets NULL when there are none. */

@@ -20,11 +20,6 @@ void	store_hand_over(struct store *, struct request *);
 /* Both. */
 void	store_submit(struct store *, struct request *);
 int64_t	store_new_id(struct store *);
-/*
- * Seconds that the wall clock was set by and store_shift_clock() has not been told of yet: what is
- * stored meanwhile will move by as much, so it must be that much less. Nearly always 0.
- */
-int64_t	store_lag(struct store *);
 
 /* --- store_intake.c: answers --------------------------------------------- */
 void	store_intake_chunk_done(struct store_intake *, enum store_result, const char *why);

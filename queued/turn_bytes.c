@@ -16,27 +16,37 @@ turn_conn_watch(struct event *ev, bool wanted)
 		(void)(wanted ? event_add(ev, NULL) : event_del(ev));
 }
 
+/* Bytes that TLS moved; *ended: what it means that the client has closed it. */
+static size_t
+tls_moved(struct turn_conn *c, enum tls_result r, size_t moved, bool *ended)
+{
+	switch (r) {
+	case TLS_DONE:
+		return moved;
+	case TLS_WANT_READ:
+	case TLS_WANT_WRITE:
+		break;
+	case TLS_EOF:
+		*ended = true;
+		break;
+	case TLS_FAILED:
+		c->dead = true;
+		break;
+	}
+	return 0;
+}
+
 /* >0 bytes moved, 0 none now; sets eof or dead. */
 static size_t
 receive_some(struct turn_conn *c, char *to, size_t room)
 {
+	enum tls_result r;
 	size_t moved = 0;
 	ssize_t n;
 
 	if (c->tls != NULL) {
-		switch (tls_read(c->tls, to, room, &moved)) {
-		case TLS_DONE:
-			return moved;
-		case TLS_WANT_READ:
-		case TLS_WANT_WRITE:
-			return 0;
-		case TLS_EOF:
-			c->eof = true;
-			return 0;
-		case TLS_FAILED:
-			c->dead = true;
-			return 0;
-		}
+		r = tls_read(c->tls, to, room, &moved);
+		return tls_moved(c, r, moved, &c->eof);
 	}
 	n = recv(c->fd, to, room, MSG_DONTWAIT);
 	if (n == 0)
@@ -66,21 +76,13 @@ turn_conn_receive(struct turn_conn *c)
 static size_t
 send_some(struct turn_conn *c, const struct buf *out)
 {
+	enum tls_result r;
 	size_t moved = 0;
 	ssize_t n;
 
 	if (c->tls != NULL) {
-		switch (tls_write(c->tls, out->data, out->len, &moved)) {
-		case TLS_DONE:
-			return moved;
-		case TLS_WANT_READ:
-		case TLS_WANT_WRITE:
-			return 0;
-		case TLS_EOF:
-		case TLS_FAILED:
-			c->dead = true;
-			return 0;
-		}
+		r = tls_write(c->tls, out->data, out->len, &moved);
+		return tls_moved(c, r, moved, &c->dead);
 	}
 	n = send(c->fd, out->data, out->len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n == -1 && errno != EAGAIN && errno != EINTR)

@@ -449,10 +449,17 @@ store_expire(struct store *s, const char *domain, int64_t before, const char *wh
 	ask(s, &a);
 }
 
+int64_t
+store_lag(struct store *s)
+{
+	return s->lag;
+}
+
 void
 store_shift_clock(struct store *s, int64_t delta)
 {
 	s->shifted += delta;
+	s->lag -= delta;
 }
 
 void

@@ -49,7 +49,7 @@ struct store {
 	bool			 hold_counts;	/* nor to what waits */
 	bool			 fail_lease, fail_body;
 	unsigned		 leases, settles, changes, waiting;
-	int64_t			 shifted;
+	int64_t			 lag, shifted;
 	struct store_destination dest[8];	/* remembered */
 	size_t			 ndest;
 	struct store_outage	 outage[8];	/* in the order they began */

@@ -529,6 +529,20 @@ test_sick_store(void **state)
 	world_run(w, world_empty);	/* it is asked again by itself */
 }
 
+/* The clock was set: whoever asks for mail to be tried finds it out first, and once. */
+static void
+test_clock_set(void **state)
+{
+	struct world *w = *state;
+
+	world_start(w);
+	w->store.lag = 365 * 86400;
+	deliver_flush(w->d, NULL);
+	assert_int_equal(365 * 86400, w->store.shifted);
+	deliver_flush(w->d, NULL);
+	assert_int_equal(365 * 86400, w->store.shifted);
+}
+
 int
 main(void)
 {
@@ -555,6 +569,7 @@ main(void)
 		T(test_drain),
 		T(test_drain_bounded),
 		T(test_sick_store),
+		T(test_clock_set),
 	};
 
 	return cmocka_run_group_tests_name("deliver", tests, NULL, NULL);
