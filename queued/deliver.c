@@ -129,7 +129,6 @@ deliver_flush(struct deliver *d, const char *domain)
 
 	if (d->draining)
 		return;
-	deliver_clock_look(d);
 	if (domain != NULL) {
 		flush_one(deliver_route_domain(d, domain));
 		return;

@@ -529,7 +529,7 @@ test_sick_store(void **state)
 	world_run(w, world_empty);	/* it is asked again by itself */
 }
 
-/* The clock was set: whoever asks for mail to be tried finds it out first, and once. */
+/* The clock was set: it is found out before the store is asked for mail, and once. */
 static void
 test_clock_set(void **state)
 {
